@@ -1,0 +1,52 @@
+// Device: where a program runs. About ten functions; one file a device in devices/.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/result.h"
+
+namespace hearth {
+
+// A piece of device memory. On a CPU `address` is an ordinary pointer.
+struct Memory {
+  void* address = nullptr;
+  uint64_t bytes = 0;
+};
+
+// One kernel call with everything resolved: which kernel, its buffers, how many iterations of its parallel loop.
+struct Call {
+  int kernel = 0;                        // index into the symbols given to load_code
+  int64_t extent = 0;
+  std::vector<void*> buffers;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  virtual Result<Memory> allocate(uint64_t bytes) = 0;            // 64-byte aligned, zeroed, huge pages where given
+  virtual void free(Memory memory) = 0;
+  virtual Result<Memory> adopt(Bytes weights) = 0;                // makes mapped host bytes readable (CPU: no copy)
+  virtual Result<Done> upload(Memory to, uint64_t offset, Bytes from) = 0;
+  virtual Result<Done> download(Memory from, uint64_t offset, std::span<std::byte> to) = 0;
+  virtual Result<Done> load_code(Bytes code, const std::vector<std::string>& symbols) = 0;
+  // Runs the calls in order, each after the one before has ended everywhere. `sizes` goes to every kernel.
+  virtual Result<Done> launch(std::span<const Call> calls, std::span<const int64_t> sizes) = 0;
+  virtual Result<Done> synchronize() = 0;
+  virtual Json describe() const = 0;                              // {name, threads, memory_bytes, ...}
+};
+
+struct DeviceOptions {
+  int threads = 0;               // 0: as many as the machine has cores for us
+};
+
+// "cpu" or "null" (accepts everything, computes nothing). Errors list the known names.
+Result<std::unique_ptr<Device>> open_device(const std::string& name, const DeviceOptions& options);
+std::vector<std::string> device_names();
+
+}  // namespace hearth

@@ -1,0 +1,38 @@
+// Executable: a loaded artifact on a device; write inputs, run at given sizes, read outputs.
+//
+// All memory is allocated by load(): one arena for inputs, outputs and scratch, one buffer for each state. run() allocates nothing
+// on the device; resolved launch lists are kept for sizes seen before (a decode step costs no formula).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "artifact/artifact.h"
+#include "runtime/device.h"
+
+namespace hearth {
+
+using SizeValues = std::map<std::string, int64_t>;
+
+class Executable {
+ public:
+  // `fixed`: sizes that stay as they are for this executable's life, e.g. {"pages", 64}: they set the size of states.
+  static Result<Executable> load(std::shared_ptr<Device> device, const Artifact& artifact, const SizeValues& fixed);
+
+  const Interface& interface() const;
+  Device& device() const;
+  uint64_t memory_bytes() const;                                  // arena + states, without weights
+
+  // Copies into / out of an input, output or state buffer at an element offset 0. Sizes are checked.
+  Result<Done> write(const std::string& buffer, Bytes data);
+  Result<Done> read(const std::string& buffer, std::span<std::byte> data, uint64_t byte_offset = 0);
+  // Runs every launch. Every size of the interface must be given here or in `fixed`, within its bounds.
+  Result<Done> run(const SizeValues& sizes);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace hearth
