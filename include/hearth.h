@@ -1,0 +1,74 @@
+/* Hearth's C API: everything an app needs to bake, open and talk to a model. C99, no other header.
+ *
+ * Rules: every function that can fail returns 0 on success; otherwise non-zero, and hearth_last_error() (of the calling thread)
+ * is one line that says who, what was found, what was expected. Strings are UTF-8, returned strings are freed with
+ * hearth_free_text. Options and answers that may grow are JSON objects; unknown keys are errors that name the key.
+ */
+#ifndef HEARTH_H
+#define HEARTH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hearth_model hearth_model;
+
+/* "0.1.0" */
+const char* hearth_version(void);
+const char* hearth_last_error(void);
+void hearth_free_text(char* text);
+
+/* Progress of long work: stage "compile" or "weights". NULL: none. */
+typedef void (*hearth_progress)(void* user, const char* stage, double done, double total);
+
+/* Bakes. options: {"model", "out", "quant", "target", "threads", "dump"}. */
+int hearth_bake(const char* options_json, hearth_progress progress, void* user);
+
+/* Opens MODEL (folder, .gguf, artifact, or cached name), baking it into the cache first where needed.
+ * options: {"model", "quant", "target", "threads", "context", "chunk", "cache" (folder, "" = no cache), "on_full" ("fail"|"slide"),
+ * "hub" ([folders of Hugging Face caches]), "dump"}. */
+int hearth_open(const char* options_json, hearth_progress progress, void* user, hearth_model** model);
+void hearth_close(hearth_model* model);
+
+/* {"name","family","vocabulary","context","target","quant","artifact","memory_bytes","end_ids", "details": {...}, ...} */
+int hearth_describe(hearth_model* model, char** json);
+/* The card of a model without running it, with memory plan, kernels, code size; "ir": PASS adds "ir" text. Same options as open. */
+int hearth_show(const char* options_json, char** json);
+
+/* ids of text. *ids is freed with hearth_free_ids. specials != 0 adds BOS/EOS as the model's own tokenizer does. */
+int hearth_tokenize(hearth_model* model, const char* text, size_t bytes, int specials, int32_t** ids, size_t* count);
+int hearth_detokenize(hearth_model* model, const int32_t* ids, size_t count, char** text);
+void hearth_free_ids(int32_t* ids);
+/* Tokenizing without a model's weights: PATH is a folder with tokenizer.json, a tokenizer.json, a .gguf or an artifact.
+ * request: {"text", "specials"} -> {"ids", "pieces"};  {"ids", "show_specials"} -> {"text"}. */
+int hearth_tokenizer_call(const char* path, const char* request_json, char** json);
+/* Renders a chat template. PATH: a .jinja file, a folder, .gguf or artifact. request: {"messages", "tools", "now", flags...}. */
+int hearth_template_render(const char* path, const char* request_json, char** text);
+
+/* One piece of an answer; return non-zero to stop. `text` may be "". */
+typedef int (*hearth_on_text)(void* user, const char* text, size_t bytes, const int32_t* ids, size_t count);
+
+/* Generates. request: {"messages": [...]} (through the chat template) or {"prompt": text} or {"ids": [...]}, and
+ * {"max_tokens","temperature","top_k","top_p","min_p","repetition_penalty","frequency_penalty","presence_penalty","penalty_window","seed",
+ * "logit_bias": {"id": bias},"stop": [...],"ignore_end", "template": {flags}}.
+ * result: {"text","ids","finish": "end"|"stop"|"length"|"cancelled","prompt_tokens","reused_tokens","new_tokens","prefill_ms","decode_ms"}. */
+int hearth_generate(hearth_model* model, const char* request_json, hearth_on_text on_text, void* user, char** result_json);
+/* Ends a running generate from another thread or a signal handler. */
+void hearth_cancel(hearth_model* model);
+void hearth_reset(hearth_model* model);
+
+/* Logits of every position: `out` takes count * vocabulary floats. */
+int hearth_logits(hearth_model* model, const int32_t* ids, size_t count, float* out);
+/* Sum of -log p of ids[1..count) given what is before. */
+int hearth_nll(hearth_model* model, const int32_t* ids, size_t count, double* nll);
+
+/* What this machine has and what Hearth will use: CPU, features, target, threads, memory, cache. */
+int hearth_doctor(const char* options_json, char** json);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,39 @@
+// bake(): a checkpoint becomes an artifact; the way on one page.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "artifact/artifact.h"
+#include "base/result.h"
+#include "targets/target.h"
+#include "weights/checkpoint.h"
+
+namespace hearth {
+
+struct Progress {
+  std::string stage;             // "compile", "weights"
+  double done = 0, total = 0;    // kernels, bytes
+};
+
+struct Order {
+  std::string model;             // folder or .gguf (find_model has been asked already)
+  std::string quant;             // "": as the file is (GGUF), or chosen by size (16-bit weights); else "none" or a scheme
+  std::string target = "native";
+  std::string out;               // path of the artifact
+  std::string dump;              // folder for the IR after each pass; "": none
+  int threads = 0;               // 0: all
+  std::function<void(const Progress&)> on_progress;      // may be empty
+};
+
+// Bakes and writes `order.out`.
+Result<Done> bake(const Order& order);
+// What an unspecified --quant becomes for this checkpoint: "none", a scheme's name, or "as stored" for GGUF.
+Result<std::string> chosen_quant(const Checkpoint& checkpoint, const std::string& asked);
+// Names the artifact in a cache: hash of weights identity + target + quant + compiler version.
+Result<std::string> cache_key(const Checkpoint& checkpoint, const Order& order);
+// The IR after the named pass ("graph" and "loops" are the last ones of each level), as text, for `show --ir`.
+Result<std::string> ir_after(const Order& order, const std::string& pass);
+std::vector<std::string> pass_names();
+
+}  // namespace hearth
