@@ -33,7 +33,7 @@ enum class RowOrder {
 
 struct Tensor {
   Storage storage;
-  std::vector<int64_t> shape;  // row-major, outermost first, as Hugging Face: [out, in]
+  std::vector<int64_t> shape;  // row-major, outermost first, as Hugging Face: [out, in]; a scalar is [1]
   Bytes bytes;                 // exactly rows * (shape.back()/block) * block_bytes
   RowOrder row_order = RowOrder::plain;
 };
@@ -56,7 +56,12 @@ struct Checkpoint {
 // Every offset, count and size is checked against the file before use. Errors: one line, `weights: ...`.
 Result<Checkpoint> open_checkpoint(const std::string& path);
 
+// Only what text/ needs of a model: tokenizer_json or vocab, the configs, chat_template; `tensors` stays empty. Takes a
+// folder (weights and config.json may be missing), a tokenizer.json, or a `.gguf` of any architecture (vocabulary-only too).
+Result<Checkpoint> open_tokenizer(const std::string& path);
+
 // The two readers under it, for tests and fuzzers: they take bytes.
+// read_safetensors leaves out I64 and BOOL tensors (counters and masks, never weights); other types are an error.
 Result<Done> read_safetensors(Bytes file, std::string_view who, std::map<std::string, Tensor>& tensors);
 Result<Done> read_gguf(Bytes file, std::string_view who, Checkpoint& into);
 
