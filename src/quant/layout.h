@@ -31,6 +31,9 @@ int interleave_of(const Field& field);
 Dim bytes_of(const Storage2D& storage, const Layout& layout, const Dim& rows, const Dim& columns);
 // Reads fields of block `block` (along k) of the row `panel * layout.rows + row` (any i64 Exprs) from `bytes`, a
 // global u8 buffer; blocks_per_row = columns / storage.block.
+// A read of `lanes` > 1 neighbours begins at a multiple of min(lanes, interleave). `row` may be a vector of R rows: a read
+// then gives R*lanes lanes, rows outermost ([row0's neighbours, row1's, ...]), and is one contiguous load when row is
+// ramp(first, 1, R) and lanes equals the field's interleave (single bytes of interleaved fields: a load of words and a shift).
 ReadField read_fields(const Storage2D& storage, const Layout& layout, Buffer bytes, Expr panel, Expr row, Expr block,
                       Expr blocks_per_row);
 // The element offset (in elements of the field's type) used by read_fields, for packing.

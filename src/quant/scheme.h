@@ -6,7 +6,14 @@
 //     value(k) = scale(axes) * (code(axes) - zero) + offset(axes)
 // where scale, offset do not depend on the last axis. Formulas never compute addresses: they read fields through
 // `Fields`, and a Layout (layout.h) decides where a field's element of a row lies. So one formula serves GGUF's
-// row order, panels for any vector width, and the interpreter.
+// row order, panels for any vector width, and the interpreter. A formula may be asked with a ReadField that reads R rows at
+// once (R*lanes lanes, rows outermost): it takes lanes from what it reads, never from `lanes` itself.
+//
+// To add a scheme: write src/quant/<name>.cpp with HEARTH_SET_MEMBER(scheme, <name>) at the start of a line and a function
+// `Scheme <name>()` that fills every member below (q4_0.cpp is the shortest example; quant/formula.h has the small words).
+// Add tests/quant/goldens for it (tests/quant/scheme_test.cpp walks every scheme). Nothing else names it: the flag
+// --quant, layouts, baking and matmuls find it through find_scheme().
+// Choose axes so that with constant outer axes all selects and shifts fold, and `code` is one or two bit operations.
 #pragma once
 
 #include <functional>
@@ -50,6 +57,7 @@ struct Scheme {
 };
 
 // f32 values of `lanes` neighbours along the last axis: scale * (code - zero) + offset, in this exact order of operations.
+// Where `read` reads R rows at once: R*lanes values, rows outermost.
 Expr decode(const Scheme& scheme, const ReadField& read, const Axes& at, int lanes);
 
 const Scheme* find_scheme(std::string_view name);        // nullptr if there is none

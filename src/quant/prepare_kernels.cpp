@@ -1,0 +1,186 @@
+// Kernels that run while a model is baked: encode, pack, decode, widen.
+#include "quant/prepare_kernels.h"
+
+#include <numeric>
+
+#include "base/check.h"
+#include "quant/formula.h"
+
+namespace hearth {
+namespace {
+
+constexpr int kLanes = 16;
+
+std::string numbered(const std::string& name, int i) { return name + "_" + std::to_string(i); }
+
+Stmt copy(Type type, Buffer from, Expr from_index, Buffer to, Expr to_index) {
+  return store(to, to_index, load_as(type, from, from_index));
+}
+
+// Copies `count` elements of `type`'s element type in pieces of its lanes, the rest one by one.
+Stmt copy_all(Type type, Buffer from, Expr from_index, Buffer to, Expr to_index, Expr count) {
+  const Expr at = var("at"), rest = var("rest"), done = count / type.lanes * type.lanes;
+  const Expr one = done + rest;
+  return block({loop("at", count / type.lanes, LoopKind::serial,
+                     copy(type, from, from_index + at * type.lanes, to, to_index + at * type.lanes)),
+                loop("rest", count % type.lanes, LoopKind::serial,
+                     copy(type.with_lanes(1), from, from_index + one, to, to_index + one))});
+}
+
+// How the chunks of one field move: `lanes` units of type `unit`, which divides every offset involved.
+struct Chunk {
+  DType unit;
+  int lanes;
+  int count;                     // chunks a block
+  int bytes() const { return bytes_of(unit) * lanes; }
+};
+
+Chunk chunk_of(const Storage2D& storage, int field, int offset) {
+  const Field& what = storage.fields[field];
+  const int bytes = interleave_of(what) * bytes_of(what.dtype);
+  const int common = std::gcd(std::gcd(bytes, storage.block_bytes), std::gcd(offset, 8));
+  const DType unit = common == 8 ? DType::u64 : common == 4 ? DType::u32 : common == 2 ? DType::u16 : DType::u8;
+  return {unit, bytes / bytes_of(unit), what.count / interleave_of(what)};
+}
+
+// What a panel's copy reads and writes; `starts`: byte offset of each row in `source`, negative for a row of zeros.
+struct Panel {
+  Buffer source, packed;
+  std::vector<Expr> starts;
+  Expr start;                    // byte offset of the panel in `packed`
+};
+
+enum class Rows { all_present, some_missing };
+
+// One block of a panel: every field, chunk by chunk, all rows side by side.
+Stmt pack_block(const Storage2D& storage, const Panel& panel, Expr block_index, Rows presence) {
+  const int rows = static_cast<int>(panel.starts.size());
+  std::vector<Stmt> fields;
+  int offset = 0;
+  for (size_t i = 0; i < storage.fields.size(); ++i) {
+    const Chunk chunk = chunk_of(storage, static_cast<int>(i), offset);
+    const int unit = bytes_of(chunk.unit);
+    const Type type{chunk.unit, chunk.lanes};
+    const Expr at = var("chunk");
+    const Expr from = (block_index * storage.block_bytes + offset) / unit + at * chunk.lanes;
+    const Expr to = (panel.start + (block_index * storage.block_bytes + offset) * rows) / unit + at * (rows * chunk.lanes);
+    std::vector<Stmt> moves;
+    for (int row = 0; row < rows; ++row) {
+      const Expr begin = panel.starts[row], target = to + row * chunk.lanes;
+      const Stmt move = copy(type, panel.source, begin / unit + from, panel.packed, target);
+      const Stmt zero = store(panel.packed, target, spread(constant_int(type.with_lanes(1), 0), chunk.lanes));
+      moves.push_back(presence == Rows::all_present ? move : when(Expr(0) <= begin, move, zero));
+    }
+    fields.push_back(loop("chunk", chunk.count, LoopKind::serial, block(moves)));
+    offset += chunk.bytes() * chunk.count;
+  }
+  return block(fields);
+}
+
+// Row order: a panel is one row, copied whole.
+Stmt pack_row(const Panel& panel, Expr row_bytes) {
+  const Type piece{DType::u8, kLanes};
+  const Expr at = var("zero");
+  const Stmt zeros = loop("zero", row_bytes, LoopKind::serial,
+                          store(panel.packed, panel.start + at, constant_int({DType::u8, 1}, 0)));
+  return when(Expr(0) <= panel.starts[0],
+              copy_all(piece, panel.source, panel.starts[0], panel.packed, panel.start, row_bytes), zeros);
+}
+
+std::string name_of(const Storage2D& storage, const Layout& layout) {
+  std::string name = "pack";
+  for (const Field& field : storage.fields) name += fmt::format("_{}x{}", name_of(field.dtype), field.count);
+  return fmt::format("{}_by_{}", name, layout.rows);
+}
+
+}  // namespace
+
+Kernel encode_kernel(const Scheme& scheme, DType source) {
+  const Buffer from = global_buffer("source", source), to = global_buffer("bytes", DType::u8);
+  const Expr row = var("row"), at = var("block"), columns = size_expr("columns");
+  const int block_bytes = scheme.block_bytes();
+  CHECK(scheme.block % kLanes == 0, "{}: block {} is no multiple of {}", scheme.name, scheme.block, kLanes);
+  const Expr blocks = columns / scheme.block;
+  Steps steps;
+  const Buffer values = steps.local("values", DType::f32, scheme.block);
+  const Buffer bytes = steps.local("block_bytes", DType::u8, block_bytes);
+  const Expr begin = steps.let("begin", row * columns + at * scheme.block);
+  const Expr piece = var("piece");
+  const Expr loaded = load_as({source, kLanes}, from, begin + piece * kLanes);
+  steps.add(loop("piece", scheme.block / kLanes, LoopKind::serial, store(values, piece * kLanes, to_f32(loaded))));
+  steps.add(scheme.encode(values, bytes));
+  steps.add(copy_all({DType::u8, kLanes}, bytes, 0, to, (row * blocks + at) * block_bytes, block_bytes));
+  Kernel kernel{.name = fmt::format("encode_{}_{}", scheme.name, name_of(source))};
+  kernel.params = {{from, Access::read}, {to, Access::write}};
+  kernel.extent = Dim::size("rows");
+  kernel.body = loop("row", size_expr("rows"), LoopKind::parallel, loop("block", blocks, LoopKind::serial, steps.done()));
+  return kernel;
+}
+
+Kernel pack_kernel(const Storage2D& storage, const Layout& layout) {
+  const Buffer source = global_buffer("source", DType::u8), packed = global_buffer("packed", DType::u8);
+  const Buffer row_map = global_buffer("row_map", DType::i64);
+  const Expr panel = var("panel"), at = var("block"), blocks = size_expr("blocks_per_row");
+  Steps steps;
+  const Expr row_bytes = steps.let("row_bytes", blocks * storage.block_bytes);
+  Panel one{source, packed, {}, steps.let("start", panel * row_bytes * layout.rows)};
+  Expr lowest;
+  for (int row = 0; row < layout.rows; ++row) {
+    const Expr begin = steps.let(numbered("row", row), load(row_map, panel * layout.rows + row) * row_bytes);
+    one.starts.push_back(begin);
+    lowest = lowest ? min(lowest, begin) : begin;
+  }
+  if (layout.rows == 1) {
+    steps.add(pack_row(one, row_bytes));
+  } else {
+    auto blocks_with = [&](Rows presence) {
+      return loop("block", blocks, LoopKind::serial, pack_block(storage, one, at, presence));
+    };
+    steps.add(when(Expr(0) <= lowest, blocks_with(Rows::all_present), blocks_with(Rows::some_missing)));
+  }
+  Kernel kernel{.name = name_of(storage, layout)};
+  kernel.params = {{source, Access::read}, {row_map, Access::read}, {packed, Access::write}};
+  kernel.extent = Dim::size("panels");
+  kernel.body = loop("panel", size_expr("panels"), LoopKind::parallel, steps.done());
+  return kernel;
+}
+
+Kernel decode_kernel(const Scheme& scheme) {
+  const Buffer bytes = global_buffer("bytes", DType::u8), values = global_buffer("values", DType::f32);
+  const Expr row = var("row"), at = var("block"), columns = size_expr("columns");
+  const Expr blocks = columns / scheme.block;
+  const ReadField read = read_fields(storage_of(scheme), {.rows = 1}, bytes, row, 0, at, blocks);
+  const int group = scheme.group(), lanes = std::gcd(group, kLanes);
+  std::vector<Stmt> stores;                              // outer axes are constants, so that their selects fold
+  for (int first = 0; first < scheme.block; first += lanes) {
+    Axes axes(scheme.axes.size());
+    int rest = first;
+    for (size_t axis = axes.size(); axis-- > 0; rest /= scheme.axes[axis]) axes[axis] = rest % scheme.axes[axis];
+    const Expr to = row * columns + at * scheme.block + first;
+    stores.push_back(store(values, to, decode(scheme, read, axes, lanes)));
+  }
+  Kernel kernel{.name = "decode_" + scheme.name};
+  kernel.params = {{bytes, Access::read}, {values, Access::write}};
+  kernel.extent = Dim::size("rows");
+  kernel.body = loop("row", size_expr("rows"), LoopKind::parallel, loop("block", blocks, LoopKind::serial, block(stores)));
+  return kernel;
+}
+
+Kernel widen_kernel(DType source) {
+  const Buffer from = global_buffer("source", source), to = global_buffer("values", DType::f32);
+  const Dim elements = Dim::size("elements");
+  const Expr chunk = var("chunk"), piece = var("piece"), rest = var("rest");
+  Steps steps;
+  const Expr begin = steps.let("begin", chunk * kWidenChunk);
+  const Expr count = steps.let("count", min(Expr(elements) - begin, Expr(kWidenChunk)));
+  auto widen = [&](int lanes, Expr at) { return store(to, at, to_f32(load_as({source, lanes}, from, at))); };
+  steps.add(loop("piece", count / kLanes, LoopKind::serial, widen(kLanes, begin + piece * kLanes)));
+  steps.add(loop("rest", count % kLanes, LoopKind::serial, widen(1, begin + count / kLanes * kLanes + rest)));
+  Kernel kernel{.name = fmt::format("widen_{}", name_of(source))};
+  kernel.params = {{from, Access::read}, {to, Access::write}};
+  kernel.extent = ceil_div(elements, kWidenChunk);
+  kernel.body = loop("chunk", ceil_div(elements, kWidenChunk), LoopKind::parallel, steps.done());
+  return kernel;
+}
+
+}  // namespace hearth
