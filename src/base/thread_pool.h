@@ -20,6 +20,8 @@ class ThreadPool {
   void run(const std::function<void(int thread)>& job);
   // Inside a job: waits until every thread has come here. All writes before are visible after.
   void barrier();
+  // The same; the last thread to come runs `alone` before the others go on.
+  void barrier(const std::function<void()>& alone);
   // Splits [0, count) into parts that threads take as they become free: body(first, last).
   void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t first, int64_t last)>& body);
 

@@ -30,6 +30,10 @@ class Executable {
   // Runs every launch. Every size of the interface must be given here or in `fixed`, within its bounds.
   Result<Done> run(const SizeValues& sizes);
 
+  // Times every kernel by itself from now on (slower: a launch a call). {"runs", "kernels": {symbol: {"calls", "ns"}}}.
+  void enable_profile(bool on);
+  Json profile() const;
+
  private:
   struct Impl;
   std::shared_ptr<Impl> impl_;

@@ -1,0 +1,313 @@
+// Executable: lays buffers into memory once, resolves launches for given sizes, and remembers what it resolved.
+#include "runtime/executable.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "artifact/formula.h"
+#include "base/check.h"
+
+namespace hearth {
+namespace {
+
+constexpr size_t kMostResolved = 32;               // lists kept; a decode step changes its sizes once a page
+
+struct Buffer {
+  Formula elements;
+  Memory memory;                                   // where its elements live and how many bytes may be used
+};
+
+struct Variant {
+  int kernel = 0;
+  Formula size;
+  int64_t at_least = 0, at_most = 0;
+};
+
+struct Resolved {
+  std::vector<int64_t> sizes;
+  std::vector<Call> calls;
+  uint64_t used = 0;                               // the tick of its last run
+};
+
+struct Timing {
+  int64_t calls = 0, ns = 0;
+};
+
+std::string shown(const Interface& interface, std::span<const int64_t> sizes) {
+  std::string text;
+  for (size_t i = 0; i < sizes.size(); ++i)
+    text += fmt::format("{}{} = {}", i ? ", " : "", interface.sizes[i].name, sizes[i]);
+  return text;
+}
+
+}  // namespace
+
+struct Executable::Impl {
+  std::shared_ptr<Device> device;
+  Artifact artifact;                               // keeps the mapped weights
+  SizeValues fixed;
+  std::vector<std::string> names;                  // of sizes
+  std::vector<int64_t> most;                       // upper bounds; a fixed size's own value
+  std::vector<Buffer> buffers;
+  std::vector<std::vector<Variant>> launches;
+  std::vector<Formula> extents;                    // by kernel
+  std::vector<Memory> owned;                       // the arena, then each state
+  uint64_t memory_bytes = 0;
+  std::vector<Resolved> resolved;
+  uint64_t tick = 0;
+  bool profiling = false;
+  int64_t profiled_runs = 0;
+  std::vector<Timing> timings;                     // by kernel
+
+  ~Impl() {
+    for (const Memory& memory : owned) device->free(memory);
+  }
+
+  const Interface& interface() const { return artifact.interface(); }
+  Result<Done> set_sizes();
+  Result<Memory> own(uint64_t bytes);
+  Result<Done> lay_buffers();
+  Result<Done> parse_launches();
+  Result<Done> load_code();
+  Result<std::vector<int64_t>> values_of(const SizeValues& given) const;
+  Result<uint64_t> bytes_of_buffer(size_t index, std::span<const int64_t> sizes) const;
+  Result<Resolved> resolve(std::vector<int64_t> sizes) const;
+  Result<const Resolved*> find_or_resolve(const std::vector<int64_t>& sizes);
+  Result<Done> run_timed(const Resolved& list);
+  Result<const Buffer*> find(const std::string& name) const;
+};
+
+// Upper bounds, with the fixed sizes at their values.
+Result<Done> Executable::Impl::set_sizes() {
+  for (const SizeRecord& size : interface().sizes) {
+    names.push_back(size.name);
+    const auto it = fixed.find(size.name);
+    most.push_back(it == fixed.end() ? size.at_most : it->second);
+    if (most.back() < size.at_least || most.back() > size.at_most)
+      return error("runtime: size '{}' is {}, want {} to {}", size.name, most.back(), size.at_least, size.at_most);
+  }
+  for (const auto& [name, value] : fixed)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      return error("runtime: size '{}' is unknown, want one of: {}", name, fmt::join(names, ", "));
+  return Done{};
+}
+
+Result<Memory> Executable::Impl::own(uint64_t bytes) {
+  TRY(const Memory memory, device->allocate(bytes));
+  owned.push_back(memory);
+  memory_bytes += bytes;
+  return memory;
+}
+
+Result<uint64_t> Executable::Impl::bytes_of_buffer(size_t index, std::span<const int64_t> sizes) const {
+  const BufferRecord& record = interface().buffers[index];
+  const auto elements = buffers[index].elements.evaluate(sizes);
+  if (!elements) return elements.within(fmt::format("runtime: buffer '{}'", record.name));
+  int64_t bytes = 0;
+  if (*elements < 0 || __builtin_mul_overflow(*elements, static_cast<int64_t>(bytes_of(record.dtype)), &bytes))
+    return error("runtime: buffer '{}': got {} elements at {}", record.name, *elements, shown(interface(), sizes));
+  return static_cast<uint64_t>(bytes);
+}
+
+Result<Done> Executable::Impl::lay_buffers() {
+  TRY(const Memory arena, own(static_cast<uint64_t>(interface().arena_bytes)));
+  for (const BufferRecord& record : interface().buffers) {
+    TRY(Formula elements, Formula::parse(record.elements, names));
+    buffers.push_back({std::move(elements), {}});
+    TRY(const uint64_t bytes, bytes_of_buffer(buffers.size() - 1, most));
+    Memory& memory = buffers.back().memory;
+    if (record.role == BufferRole::weight) {
+      TRY(const Bytes tensor, artifact.tensor(record.name));
+      if (tensor.size() != bytes)
+        return error("runtime: weight '{}': got {} bytes, want {}", record.name, tensor.size(), bytes);
+      TRY(memory, device->adopt(tensor));
+    } else if (record.role == BufferRole::state) {
+      auto owned_memory = own(bytes);
+      if (!owned_memory) return owned_memory.within(fmt::format("runtime: state '{}'", record.name));
+      memory = *owned_memory;
+    } else {
+      const auto offset = static_cast<uint64_t>(record.offset);
+      if (offset > arena.bytes || bytes > arena.bytes - offset)
+        return error("runtime: buffer '{}' ends at {}, want it inside the arena's {} bytes", record.name, offset + bytes,
+                     arena.bytes);
+      memory = {static_cast<std::byte*>(arena.address) + offset, bytes};
+    }
+  }
+  return Done{};
+}
+
+Result<Done> Executable::Impl::parse_launches() {
+  for (const KernelRecord& kernel : interface().kernels) {
+    TRY(Formula extent, Formula::parse(kernel.extent, names));
+    extents.push_back(std::move(extent));
+  }
+  for (const LaunchRecord& record : interface().launches) {
+    std::vector<Variant> variants;
+    for (const VariantRecord& variant : record.variants) {
+      TRY(Formula size, Formula::parse(variant.size, names));
+      variants.push_back({variant.kernel, std::move(size), variant.at_least, variant.at_most});
+    }
+    launches.push_back(std::move(variants));
+  }
+  timings.resize(extents.size());
+  return Done{};
+}
+
+Result<Done> Executable::Impl::load_code() {
+  std::vector<std::string> symbols;
+  for (const KernelRecord& kernel : interface().kernels) symbols.push_back(kernel.symbol);
+  if (symbols.empty()) return Done{};
+  TRY(const Bytes code, artifact.tensor("code/" + interface().target));
+  return device->load_code(code, symbols);
+}
+
+Result<Executable> Executable::load(std::shared_ptr<Device> device, const Artifact& artifact, const SizeValues& fixed) {
+  auto impl = std::make_shared<Impl>();
+  impl->device = std::move(device);
+  impl->artifact = artifact;
+  impl->fixed = fixed;
+  TRY_DONE(impl->set_sizes());
+  TRY_DONE(impl->lay_buffers());
+  TRY_DONE(impl->parse_launches());
+  TRY_DONE(impl->load_code());
+  Executable executable;
+  executable.impl_ = std::move(impl);
+  return executable;
+}
+
+// Every size in the interface's order, from `given` or `fixed`, within its bounds.
+Result<std::vector<int64_t>> Executable::Impl::values_of(const SizeValues& given) const {
+  std::vector<int64_t> values;
+  size_t used = 0;
+  for (const SizeRecord& size : interface().sizes) {
+    const auto mine = fixed.find(size.name), theirs = given.find(size.name);
+    if (theirs != given.end()) ++used;
+    if (mine == fixed.end() && theirs == given.end()) return error("runtime: size '{}' is missing", size.name);
+    const int64_t value = theirs != given.end() ? theirs->second : mine->second;
+    if (mine != fixed.end() && value != mine->second)
+      return error("runtime: size '{}' is {}, want {} as fixed when loaded", size.name, value, mine->second);
+    if (value < size.at_least || value > size.at_most)
+      return error("runtime: size '{}' is {}, want {} to {}", size.name, value, size.at_least, size.at_most);
+    values.push_back(value);
+  }
+  if (used == given.size()) return values;
+  for (const auto& [name, value] : given)
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      return error("runtime: size '{}' is unknown, want one of: {}", name, fmt::join(names, ", "));
+  return values;
+}
+
+// Checks that every buffer has room at these sizes (a formula need not be largest at the bounds), then picks variants.
+Result<Resolved> Executable::Impl::resolve(std::vector<int64_t> sizes) const {
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    TRY(const uint64_t bytes, bytes_of_buffer(i, sizes));
+    if (bytes > buffers[i].memory.bytes)
+      return error("runtime: buffer '{}' has {} bytes, want {} at {}", interface().buffers[i].name,
+                   buffers[i].memory.bytes, bytes, shown(interface(), sizes));
+  }
+  Resolved list;
+  for (size_t i = 0; i < launches.size(); ++i) {
+    const Variant* chosen = nullptr;
+    for (const Variant& variant : launches[i]) {
+      TRY(const int64_t size, variant.size.evaluate(sizes));
+      if (size < variant.at_least || size > variant.at_most) continue;
+      chosen = &variant;
+      break;
+    }
+    if (!chosen) return error("runtime: launch {} has no variant at {}", i, shown(interface(), sizes));
+    Call call;
+    call.kernel = chosen->kernel;
+    TRY(call.extent, extents[static_cast<size_t>(chosen->kernel)].evaluate(sizes));
+    if (call.extent <= 0) continue;
+    for (const int index : interface().launches[i].buffers)
+      call.buffers.push_back(buffers[static_cast<size_t>(index)].memory.address);
+    list.calls.push_back(std::move(call));
+  }
+  list.sizes = std::move(sizes);
+  return list;
+}
+
+Result<const Resolved*> Executable::Impl::find_or_resolve(const std::vector<int64_t>& sizes) {
+  ++tick;
+  for (Resolved& list : resolved) {
+    if (list.sizes != sizes) continue;
+    list.used = tick;
+    return &list;
+  }
+  TRY(Resolved fresh, resolve(sizes));
+  fresh.used = tick;
+  if (resolved.size() < kMostResolved) return &resolved.emplace_back(std::move(fresh));
+  auto oldest = std::min_element(resolved.begin(), resolved.end(),
+                                 [](const Resolved& a, const Resolved& b) { return a.used < b.used; });
+  *oldest = std::move(fresh);
+  return &*oldest;
+}
+
+Result<Done> Executable::Impl::run_timed(const Resolved& list) {
+  using Clock = std::chrono::steady_clock;
+  ++profiled_runs;
+  for (const Call& call : list.calls) {
+    const auto begin = Clock::now();
+    TRY_DONE(device->launch({&call, 1}, list.sizes));
+    TRY_DONE(device->synchronize());
+    Timing& timing = timings[static_cast<size_t>(call.kernel)];
+    timing.ns += std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
+    ++timing.calls;
+  }
+  return Done{};
+}
+
+Result<Done> Executable::run(const SizeValues& sizes) {
+  TRY(const std::vector<int64_t> values, impl_->values_of(sizes));
+  TRY(const Resolved* list, impl_->find_or_resolve(values));
+  if (impl_->profiling) return impl_->run_timed(*list);
+  return impl_->device->launch(list->calls, list->sizes);
+}
+
+Result<const Buffer*> Executable::Impl::find(const std::string& name) const {
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const BufferRecord& record = interface().buffers[i];
+    if (record.name != name) continue;
+    if (record.role == BufferRole::weight || record.role == BufferRole::scratch)
+      return error("runtime: buffer '{}' is inside, want an input, an output or a state", name);
+    return &buffers[i];
+  }
+  return error("runtime: buffer '{}' is unknown", name);
+}
+
+Result<Done> Executable::write(const std::string& buffer, Bytes data) {
+  TRY(const Buffer* found, impl_->find(buffer));
+  if (data.size() > found->memory.bytes)
+    return error("runtime: buffer '{}': got {} bytes, want at most {}", buffer, data.size(), found->memory.bytes);
+  return impl_->device->upload(found->memory, 0, data);
+}
+
+Result<Done> Executable::read(const std::string& buffer, std::span<std::byte> data, uint64_t byte_offset) {
+  TRY(const Buffer* found, impl_->find(buffer));
+  if (byte_offset > found->memory.bytes || data.size() > found->memory.bytes - byte_offset)
+    return error("runtime: buffer '{}': got {} bytes at {}, want them inside its {}", buffer, data.size(), byte_offset,
+                 found->memory.bytes);
+  TRY_DONE(impl_->device->synchronize());
+  return impl_->device->download(found->memory, byte_offset, data);
+}
+
+void Executable::enable_profile(bool on) {
+  impl_->profiling = on;
+  if (!on) return;
+  impl_->profiled_runs = 0;
+  impl_->timings.assign(impl_->timings.size(), {});
+}
+
+Json Executable::profile() const {
+  Json kernels = Json::object();
+  for (size_t i = 0; i < impl_->timings.size(); ++i)
+    if (impl_->timings[i].calls > 0)
+      kernels[interface().kernels[i].symbol] = {{"calls", impl_->timings[i].calls}, {"ns", impl_->timings[i].ns}};
+  return {{"runs", impl_->profiled_runs}, {"kernels", std::move(kernels)}};
+}
+
+const Interface& Executable::interface() const { return impl_->artifact.interface(); }
+Device& Executable::device() const { return *impl_->device; }
+uint64_t Executable::memory_bytes() const { return impl_->memory_bytes; }
+
+}  // namespace hearth
