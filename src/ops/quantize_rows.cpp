@@ -1,0 +1,62 @@
+// quantize_rows: rows to int8 for integer dot products: f32 [tokens, K] -> u8 [tokens, quantized_row_bytes(K)].
+//
+//   scale = max|x| / 127 over 32 elements, code = round_even(x * 127 / max|x|)
+#include "base/set.h"
+#include "ops/op.h"
+#include "ops/quantized_rows.h"
+#include "ops/shapes.h"
+
+HEARTH_SET_MEMBER(op, quantize_rows)
+
+namespace hearth::op_set {
+namespace {
+
+Stmt quantize_group(Emit& emit, int64_t columns, const Expr& row, const Expr& group, Buffer values, Buffer out) {
+  const Type f32{DType::f32, 1}, f32x32{DType::f32, kRowGroup}, i8x32{DType::i8, kRowGroup}, i32x16{DType::i32, kSumGroup};
+  const std::string peak_name = emit.fresh("peak"), inverse_name = emit.fresh("inverse"), codes_name = emit.fresh("codes");
+  const Expr all = load_as(f32x32, values, Expr(0));
+  const Expr peak = var(peak_name, f32), inverse = var(inverse_name, f32), codes = var(codes_name, i8x32);
+  std::vector<Stmt> steps = {
+      store(out, code_index(columns, row, group * Expr(kRowGroup)), codes),
+      store(out, scale_index(columns, row, group), peak / constant(f32, 127)),
+  };
+  for (int half = 0; half < kRowGroup / kSumGroup; ++half) {
+    const Expr bytes = load_as({DType::i8, kSumGroup}, out,
+                               code_index(columns, row, group * Expr(kRowGroup) + Expr(half * kSumGroup)));
+    steps.push_back(store(out, sum_index(columns, row, group * Expr(2) + Expr(half)),
+                          reduce(BinaryOp::add, cast(i32x16, bytes))));
+  }
+  const Expr zero = constant(f32, 0);
+  Stmt body = let(codes_name, cast(i8x32, unary(UnaryOp::round_even, all * inverse)), block(steps));
+  body = let(inverse_name, select(zero < peak, constant(f32, 127) / peak, zero), body);
+  return let(peak_name, reduce(BinaryOp::max, unary(UnaryOp::abs, all)), body);
+}
+
+}  // namespace
+
+Op quantize_rows() {
+  Op op;
+  op.kind = OpClass::row;
+  op.shape = [](const Node& node, std::span<const TensorType> args) -> Result<TensorType> {
+    TRY_DONE(want_operands(node, args, 1));
+    TRY_DONE(want_axes(node, args, 0, 2));
+    const Dim& columns = args[0].shape[1];
+    if (!columns.is_constant() || columns.value() % kRowGroup != 0)
+      return wrong_operand(node, 0, args[0], "rows of a multiple of 32 elements");
+    return TensorType{DType::u8, {args[0].shape[0], quantized_row_bytes(columns.value())}};
+  };
+  // Writes its memory itself: one row holds three kinds of numbers.
+  op.row = [](Emit& emit, const Node& node, const Index& row) {
+    const int64_t columns = emit.type(node.args[0]).shape[1].value();
+    const Buffer values = local_buffer(emit.fresh("values"), DType::f32, kRowGroup);
+    const std::string group = emit.fresh("group"), i = emit.fresh("i");
+    const Expr column = var(group) * Expr(kRowGroup) + var(i);
+    const Stmt gather = loop(i, Expr(kRowGroup), LoopKind::vector,
+                             store(values, var(i), emit.read(node.args[0], {row[0], column})));
+    const Stmt body = block({gather, quantize_group(emit, columns, row[0], var(group), values, emit.result())});
+    return loop(group, Expr(columns / kRowGroup), LoopKind::serial, alloc(values, body));
+  };
+  return op;
+}
+
+}  // namespace hearth::op_set
