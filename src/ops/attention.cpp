@@ -33,20 +33,25 @@ Expr q_at(Emit& emit, const Node& node, const Shape& s, const Expr& t, const Exp
   return emit.read(node.args[0], {t, kv * Expr(s.group) + g, d});
 }
 
-// scores[g][slot] = q[g] . k[slot], for the 16 positions of a page.
+// scores[g][slot] = q[g] . k[slot], for the 16 positions of a page; `dots` is only ever indexed by constants: registers.
 Stmt score_page(Emit& emit, const Node& node, const Shape& s, const Locals& l, Expr t, Expr kv, Expr page) {
   const Buffer keys = emit.buffer(node.args[1], Access::read);
-  const std::string zero = emit.fresh("g"), chunk = emit.fresh("d"), i = emit.fresh("i"), g = emit.fresh("g"), k = emit.fresh("k");
+  const Buffer dots = local_buffer(emit.fresh("dots"), DType::f32, s.group * kSlots);
+  const std::string chunk = emit.fresh("d"), i = emit.fresh("i"), g = emit.fresh("g"), k = emit.fresh("k");
   const int step = s.size % 8 == 0 ? 8 : 1;
   const Expr d = var(chunk) * Expr(step) + var(i);
   const Expr key = cast(kScores, load_as({keys->dtype, kSlots}, keys, key_index(page, kv, Expr(0), d, s.kv_heads, s.size)));
-  const Expr score = load_as(kScores, l.scores, var(g) * Expr(kSlots));
-  const Expr q = broadcast(q_at(emit, node, s, t, kv, var(g), d), kSlots);
-  const Stmt add = store(l.scores, var(g) * Expr(kSlots), fma(q, var(k, kScores), score));
-  return block({loop(zero, Expr(s.group), LoopKind::unrolled, store(l.scores, var(zero) * Expr(kSlots), constant(kScores, 0))),
-                loop(chunk, Expr(s.size / step), LoopKind::serial,
-                     loop(i, Expr(step), LoopKind::unrolled,
-                          let(k, key, loop(g, Expr(s.group), LoopKind::unrolled, add))))});
+  const auto each_head = [&](const std::function<Stmt(const Expr&)>& body) {
+    return loop(g, Expr(s.group), LoopKind::unrolled, body(var(g) * Expr(kSlots)));
+  };
+  const Stmt clear = each_head([&](const Expr& at) { return store(dots, at, constant(kScores, 0)); });
+  const Stmt keep = each_head([&](const Expr& at) { return store(l.scores, at, load_as(kScores, dots, at)); });
+  const Stmt add = each_head([&](const Expr& at) {
+    const Expr q = broadcast(q_at(emit, node, s, t, kv, var(g), d), kSlots);
+    return store(dots, at, fma(q, var(k, kScores), load_as(kScores, dots, at)));
+  });
+  const Stmt sums = loop(chunk, Expr(s.size / step), LoopKind::serial, loop(i, Expr(step), LoopKind::unrolled, let(k, key, add)));
+  return alloc(dots, block({clear, sums, keep}));
 }
 
 // The running softmax of one query head over a page, and its share of the output.
