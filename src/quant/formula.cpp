@@ -84,18 +84,17 @@ Stmt Steps::done() const {
 Expr largest(Steps& steps, const std::string& name, Buffer values, int count) {
   constexpr int kLanes = 16;
   CHECK(count % kLanes == 0, "{} values, want a multiple of {}", count, kLanes);
-  const Type lanes{DType::f32, kLanes};
-  Expr most = magnitude(load_as(lanes, values, 0));
-  for (int at = kLanes; at < count; at += kLanes) most = max(magnitude(load_as(lanes, values, at)), most);
-  const Expr peak = steps.let(name + "_magnitude", reduce(BinaryOp::max, most));
+  auto size = [&](int at) {                              // max with 0 makes a NaN a 0
+    return max(magnitude(load_as({DType::f32, kLanes}, values, at)), spread(f32(0), kLanes));
+  };
+  Expr most = size(0);
+  for (int at = kLanes; at < count; at += kLanes) most = max(size(at), most);
+  const Expr peak = steps.let(name + "_size", reduce(BinaryOp::max, most));
   most = spread(peak, kLanes);
   const Type index{DType::i32, kLanes};
-  const Expr last = constant_int(index, count - 1);      // also where nothing compares equal: a NaN among the values
-  Expr where = last;
-  for (int at = 0; at < count; at += kLanes) {
-    const Expr here = cast(index, ramp(at, 1, kLanes));
-    where = min(where, select(magnitude(load_as(lanes, values, at)) == most, here, last));
-  }
+  Expr where = constant_int(index, count - 1);
+  for (int at = 0; at < count; at += kLanes)
+    where = min(where, select(size(at) == most, cast(index, ramp(at, 1, kLanes)), constant_int(index, count - 1)));
   const Expr first = cast(DType::i64, reduce(BinaryOp::min, where));
   const Expr value = load(values, steps.let(name + "_at", first));
   return steps.let(name, select(peak == f32(0), f32(0), value));

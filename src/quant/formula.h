@@ -53,8 +53,8 @@ class Steps {
   std::vector<Step> steps_;
 };
 
-// The value of the largest magnitude among buffer[0, count), the first of equals, +0 where all are zero.
-// count is a multiple of 16.
+// The value of the largest magnitude among buffer[0, count), the first of equals; +0 where all are zero
+// or NaN. count is a multiple of 16.
 Expr largest(Steps& steps, const std::string& name, Buffer values, int count);
 
 }  // namespace hearth
