@@ -49,14 +49,16 @@ class Tokenizer {
 class TextStream {
  public:
   explicit TextStream(const Tokenizer& tokenizer, Show show = Show::text_only);
+  TextStream(TextStream&&) noexcept;
+  TextStream& operator=(TextStream&&) noexcept;
+  ~TextStream();
+
   std::string add(int32_t id);      // text that is now certain, may be ""
-  std::string finish();             // what was held back (incomplete bytes become U+FFFD)
+  std::string finish();             // what was held back (incomplete bytes become U+FFFD); then it starts anew
 
  private:
-  Tokenizer tokenizer_;
-  Show show_;
-  std::vector<int32_t> pending_;    // ids since the last place where the text was certain
-  std::string emitted_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 // What a GGUF file says of its vocabulary (keys tokenizer.ggml.*), see weights/.
