@@ -3,7 +3,6 @@
 
 #include <numeric>
 
-#include "base/check.h"
 #include "quant/formula.h"
 
 namespace hearth {
@@ -99,15 +98,15 @@ Kernel encode_kernel(const Scheme& scheme, DType source) {
   const Buffer from = global_buffer("source", source), to = global_buffer("bytes", DType::u8);
   const Expr row = var("row"), at = var("block"), columns = size_expr("columns");
   const int block_bytes = scheme.block_bytes();
-  CHECK(scheme.block % kLanes == 0, "{}: block {} is no multiple of {}", scheme.name, scheme.block, kLanes);
+  const int lanes = std::gcd(scheme.block, kLanes);
   const Expr blocks = columns / scheme.block;
   Steps steps;
   const Buffer values = steps.local("values", DType::f32, scheme.block);
   const Buffer bytes = steps.local("block_bytes", DType::u8, block_bytes);
   const Expr begin = steps.let("begin", row * columns + at * scheme.block);
   const Expr piece = var("piece");
-  const Expr loaded = load_as({source, kLanes}, from, begin + piece * kLanes);
-  steps.add(loop("piece", scheme.block / kLanes, LoopKind::serial, store(values, piece * kLanes, to_f32(loaded))));
+  const Expr loaded = load_as({source, lanes}, from, begin + piece * lanes);
+  steps.add(loop("piece", scheme.block / lanes, LoopKind::serial, store(values, piece * lanes, to_f32(loaded))));
   steps.add(scheme.encode(values, bytes));
   steps.add(copy_all({DType::u8, kLanes}, bytes, 0, to, (row * blocks + at) * block_bytes, block_bytes));
   Kernel kernel{.name = fmt::format("encode_{}_{}", scheme.name, name_of(source))};

@@ -11,8 +11,8 @@
 //
 // To add a scheme: write src/quant/<name>.cpp with HEARTH_SET_MEMBER(scheme, <name>) at the start of a line and a function
 // `Scheme <name>()` that fills every member below (q4_0.cpp is the shortest example; quant/formula.h has the small words).
-// Add tests/quant/goldens for it (tests/quant/scheme_test.cpp walks every scheme). Nothing else names it: the flag
-// --quant, layouts, baking and matmuls find it through find_scheme().
+// tests/quant walks every scheme; where another program defines the bytes, add what it makes of tests/quant/inputs.h as
+// tests/fixtures/quant/<name>.bin. Nothing else names a scheme: flags, layouts, baking and matmuls use find_scheme().
 // Choose axes so that with constant outer axes all selects and shifts fold, and `code` is one or two bit operations.
 #pragma once
 
