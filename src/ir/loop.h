@@ -145,7 +145,14 @@ enum class StmtKind {
   barrier,       // all threads of a group (GPU)
   extern_call,   // library kernel; args are its operands, `name` its symbol
 };
-enum class LoopKind { serial, parallel, vector, unrolled, group, thread };     // group/thread: GPU axes
+enum class LoopKind {
+  serial,
+  parallel,      // iterations are independent and go to threads
+  independent,   // iterations are independent, one thread: they may be interleaved (unroll and jam)
+  vector,        // iterations are independent and go to lanes
+  unrolled,      // serial, and a constant to formulas
+  group, thread, // GPU axes
+};
 
 struct StmtNode;
 using Stmt = std::shared_ptr<const StmtNode>;

@@ -40,7 +40,7 @@ struct LoopRow {
   std::string_view word;
 };
 inline constexpr LoopRow kLoops[] = {
-    {LoopKind::serial, "serial"}, {LoopKind::parallel, "parallel"}, {LoopKind::vector, "vector"},
+    {LoopKind::serial, "serial"}, {LoopKind::parallel, "parallel"}, {LoopKind::independent, "independent"}, {LoopKind::vector, "vector"},
     {LoopKind::unrolled, "unrolled"}, {LoopKind::group, "group"}, {LoopKind::thread, "thread"},
 };
 

@@ -15,7 +15,7 @@ KernelBody contraction(Emit& emit, const TensorType& result, const WeightView& w
   Stmt finish = emit.finish({var(t), column}, load(sum, Expr(0)));
   if (!(columns % lanes == Dim(0))) finish = when(column < Expr(columns), finish);
   const Stmt one = alloc(sum, block({store(sum, Expr(0), constant({DType::f32, 1}, 0)), products(at), finish}));
-  Stmt body = loop(t, Expr(rows), LoopKind::serial, one);
+  Stmt body = loop(t, Expr(rows), LoopKind::independent, one);
   if (lanes > 1) body = loop(lane, Expr(lanes), LoopKind::vector, body);
   const Dim panels = ceil_div(columns, lanes);
   return {panels, loop(panel, Expr(panels), LoopKind::parallel, body)};

@@ -1,6 +1,6 @@
 // The loops that matmul and matmul_int share: panels of weight rows, lanes within a panel, then the rows of x.
 //
-//   parallel panel { vector lane { serial t { acc = 0; <products>; finish(t, panel*lanes + lane, acc) } } }
+//   parallel panel { vector lane { independent t { acc = 0; <products>; finish(t, panel*lanes + lane, acc) } } }
 #pragma once
 
 #include <functional>
