@@ -24,7 +24,10 @@ void hearth_free_text(char* text);
 /* Progress of long work: stage "compile" or "weights". NULL: none. */
 typedef void (*hearth_progress)(void* user, const char* stage, double done, double total);
 
-/* Bakes. options: {"model", "out", "quant", "target", "threads", "dump"}. */
+/* Where MODEL is: an existing path as it is, else a name in the Hugging Face caches. options: {"model", "hub"}. */
+int hearth_locate(const char* options_json, char** path);
+
+/* Bakes. options: {"model", "out", "quant", "target", "threads", "dump", "hub"}. */
 int hearth_bake(const char* options_json, hearth_progress progress, void* user);
 
 /* Opens MODEL (folder, .gguf, artifact, or cached name), baking it into the cache first where needed.
@@ -35,7 +38,8 @@ void hearth_close(hearth_model* model);
 
 /* {"name","family","vocabulary","context","target","quant","artifact","memory_bytes","end_ids", "details": {...}, ...} */
 int hearth_describe(hearth_model* model, char** json);
-/* The card of a model without running it, with memory plan, kernels, code size; "ir": PASS adds "ir" text. Same options as open. */
+/* The card of a model without running it, with memory plan, kernels, code size. Same options as open, and "ir": PASS gives only
+ * {"ir": text}, the IR after that pass; "passes" lists their names: {"passes": [...]}. */
 int hearth_show(const char* options_json, char** json);
 
 /* ids of text. *ids is freed with hearth_free_ids. specials != 0 adds BOS/EOS as the model's own tokenizer does. */
@@ -43,9 +47,10 @@ int hearth_tokenize(hearth_model* model, const char* text, size_t bytes, int spe
 int hearth_detokenize(hearth_model* model, const int32_t* ids, size_t count, char** text);
 void hearth_free_ids(int32_t* ids);
 /* Tokenizing without a model's weights: PATH is a folder with tokenizer.json, a tokenizer.json, a .gguf or an artifact.
- * request: {"text", "specials"} -> {"ids", "pieces"};  {"ids", "show_specials"} -> {"text"}. */
+ * request: {"text", "specials"} -> {"ids", "pieces"};  {"ids", "show_specials"} -> {"text"}. Both flags are true where absent. */
 int hearth_tokenizer_call(const char* path, const char* request_json, char** json);
-/* Renders a chat template. PATH: a .jinja file, a folder, .gguf or artifact. request: {"messages", "tools", "now", flags...}. */
+/* Renders a chat template. PATH: a .jinja file, a folder, .gguf or artifact. request: {"messages", "tools", "now", flags...}:
+ * all but "now" (Unix seconds or "2026-03-14T15:09:26", UTC) are the template's variables; bos_token ... come from the model. */
 int hearth_template_render(const char* path, const char* request_json, char** text);
 
 /* One piece of an answer; return non-zero to stop. `text` may be "". */
@@ -53,7 +58,8 @@ typedef int (*hearth_on_text)(void* user, const char* text, size_t bytes, const 
 
 /* Generates. request: {"messages": [...]} (through the chat template) or {"prompt": text} or {"ids": [...]}, and
  * {"max_tokens","temperature","top_k","top_p","min_p","repetition_penalty","frequency_penalty","presence_penalty","penalty_window","seed",
- * "logit_bias": {"id": bias},"stop": [...],"ignore_end", "template": {flags}}.
+ * "logit_bias": {"id": bias},"stop": [...],"ignore_end", "tools": [...], "template": {flags}}. max_tokens 0 computes the prompt only.
+ * What is absent comes from the model's own defaults, where it has some.
  * result: {"text","ids","finish": "end"|"stop"|"length"|"cancelled","prompt_tokens","reused_tokens","new_tokens","prefill_ms","decode_ms"}. */
 int hearth_generate(hearth_model* model, const char* request_json, hearth_on_text on_text, void* user, char** result_json);
 /* Ends a running generate from another thread or a signal handler. */
@@ -65,7 +71,8 @@ int hearth_logits(hearth_model* model, const int32_t* ids, size_t count, float* 
 /* Sum of -log p of ids[1..count) given what is before. */
 int hearth_nll(hearth_model* model, const int32_t* ids, size_t count, double* nll);
 
-/* What this machine has and what Hearth will use: CPU, features, target, threads, memory, cache. */
+/* What this machine has and what Hearth will use: CPU, features, target, threads, memory, cache.
+ * options: {"cache"}. */
 int hearth_doctor(const char* options_json, char** json);
 
 #ifdef __cplusplus

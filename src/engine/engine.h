@@ -33,7 +33,7 @@ struct Request {
   int64_t max_new = -1;                  // -1: until the model ends or the context is full
   std::vector<std::string> stop;         // strings that end the answer (not part of it)
   bool ignore_end = false;               // go on after end-of-text (benchmarks)
-  int logprobs = 0;                      // also report this many best tokens
+  bool continues_text = false;           // the answer goes on where the prompt's text ends (keeps its first space)
 };
 
 enum class Finish { none, end, stop, length, cancelled };
@@ -53,7 +53,8 @@ class Engine {
  public:
   static Result<Engine> open(const Artifact& artifact, std::shared_ptr<Device> device, const EngineOptions& options);
 
-  const Tokenizer& tokenizer() const;
+  bool has_tokenizer() const;                               // a model without one still computes on ids
+  const Tokenizer& tokenizer() const;                       // CHECKs has_tokenizer()
   const Template* chat_template() const;                    // nullptr: the model has none
   const ModelCard& card() const;
   int64_t context() const;

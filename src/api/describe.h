@@ -1,0 +1,13 @@
+// Describe: models and machines in JSON, for `show`, `doctor` and those who embed us.
+#pragma once
+
+#include "api/model.h"
+
+namespace hearth {
+
+Json describe_model(Model& model);
+// The card without running it: sizes, memory plan, kernels, code size.
+Result<Json> show_artifact(const Artifact& artifact);
+Result<Json> describe_machine(const std::string& cache);
+
+}  // namespace hearth

@@ -1,0 +1,164 @@
+// Model: a cache entry is named by its content, written beside and renamed, so processes at once never meet half a file.
+#include "api/model.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+
+#include "api/sources.h"
+#include "targets/target.h"
+#include "weights/checkpoint.h"
+
+namespace hearth {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto kStalePart = std::chrono::hours(24);
+
+// A name no other process or thread uses at this moment.
+std::string unique_suffix(const void* here) {
+  return fmt::format("{}-{:x}", getpid(), reinterpret_cast<uintptr_t>(here));
+}
+
+// What a killed process left of a bake.
+void remove_stale_parts(const std::string& folder) {
+  std::error_code failed;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, failed)) {
+    if (entry.path().string().find(".part") == std::string::npos) continue;
+    const auto written = entry.last_write_time(failed);
+    if (!failed && fs::file_time_type::clock::now() - written > kStalePart) fs::remove(entry.path(), failed);
+  }
+}
+
+Result<Done> make_folder(const std::string& path) {
+  std::error_code failed;
+  fs::create_directories(path, failed);
+  if (failed) return error("cache: '{}': cannot be made: {}; name another with XDG_CACHE_HOME", path, failed.message());
+  return Done{};
+}
+
+// Bakes beside `path`, then renames: another process sees nothing or all of it.
+Result<Done> bake_into(Order order, const std::string& path) {
+  const std::string part = fmt::format("{}.{}.part", path, unique_suffix(&order));
+  order.out = part;
+  std::error_code failed;
+  auto baked = bake(order);
+  if (!baked.ok()) {
+    fs::remove(part, failed);
+    return baked;
+  }
+  fs::rename(part, path, failed);
+  if (!failed) return Done{};
+  std::error_code ignored;
+  fs::remove(part, ignored);
+  return error("cache: '{}': cannot be renamed to '{}': {}", part, path, failed.message());
+}
+
+Result<Artifact> bake_for_now(const Order& order) {
+  std::error_code failed;
+  fs::path folder = "/var/tmp";                  // on a disk; /tmp is often memory
+  if (!fs::is_directory(folder, failed)) folder = "/tmp";
+  const std::string path = (folder / fmt::format("hearth-{}.hearth", unique_suffix(&order))).string();
+  TRY_DONE(bake_into(order, path));
+  auto artifact = Artifact::open(path);          // the mapping lives on without its name
+  fs::remove(path, failed);
+  return artifact;
+}
+
+Result<Artifact> open_cached(const ModelOptions& options, const Order& order) {
+  TRY(const Checkpoint checkpoint, open_checkpoint(order.model));
+  TRY(const std::string key, cache_key(checkpoint, order));
+  TRY_DONE(make_folder(options.cache));
+  const std::string path = fmt::format("{}/{}.hearth", options.cache, key);
+  std::error_code failed;
+  if (fs::exists(path, failed) && options.dump.empty()) {
+    auto artifact = Artifact::open(path);
+    if (artifact.ok()) return artifact;          // a damaged one is baked again
+  }
+  remove_stale_parts(options.cache);
+  TRY_DONE(bake_into(order, path));
+  return Artifact::open(path);
+}
+
+Result<Done> check_plain(const ModelOptions& options, const std::string& path, const Artifact& artifact) {
+  if (!options.quant.empty()) {
+    return error("model: '{}' is baked already, --quant {} has no effect on it; bake its source again", path, options.quant);
+  }
+  if (options.target != "native" && options.target != artifact.interface().target) {
+    return error("model: '{}' is baked for {}, --target {} has no effect on it; bake its source again", path,
+                 artifact.interface().target, options.target);
+  }
+  return Done{};
+}
+
+}  // namespace
+
+const std::vector<std::string>& ModelOptions::keys() {
+  static const std::vector<std::string> keys = {"model",   "quant", "target",  "threads", "context",
+                                                "chunk",   "cache", "on_full", "hub",     "dump"};
+  return keys;
+}
+
+Result<ModelOptions> ModelOptions::read(const Options& options) {
+  ModelOptions read;
+  TRY(read.model, options.text("model", ""));
+  TRY(read.quant, options.text("quant", ""));
+  TRY(read.target, options.text("target", "native"));
+  if (read.target.empty()) read.target = "native";
+  TRY(read.dump, options.text("dump", ""));
+  TRY(read.cache, options.text("cache", ""));
+  TRY(read.hub, options.texts("hub"));
+  TRY(const int64_t threads, options.integer("threads", 0, {0, 1024}));
+  read.threads = static_cast<int>(threads);
+  TRY(read.engine.context, options.integer("context", 0, {0, 1 << 30}));
+  TRY(read.engine.chunk, options.integer("chunk", EngineOptions{}.chunk, {1, 1 << 20}));
+  TRY(const std::string on_full, options.text("on_full", "fail"));
+  if (on_full != "fail" && on_full != "slide") return error("model: 'on_full' is '{}', want fail or slide", on_full);
+  read.engine.on_full = on_full == "slide" ? OnFull::slide : OnFull::fail;
+  return read;
+}
+
+Result<Order> order_of(const ModelOptions& options, const OnProgress& on_progress) {
+  TRY(const std::string path, find_model(options.model, options.hub));
+  TRY(const SourceKind kind, kind_of(path));
+  if (kind == SourceKind::text) return error("model: '{}' is neither a folder, a .gguf file nor an artifact", path);
+  if (kind == SourceKind::artifact) return error("model: '{}' is an artifact already; name what it was baked from", path);
+  Order order;
+  order.model = path;
+  order.quant = options.quant;
+  order.target = options.target;
+  order.dump = options.dump;
+  order.threads = options.threads;
+  order.on_progress = on_progress;
+  return order;
+}
+
+Result<Artifact> open_or_bake(const ModelOptions& options, const OnProgress& on_progress) {
+  TRY(const std::string path, find_model(options.model, options.hub));
+  TRY(const SourceKind kind, kind_of(path));
+  if (kind == SourceKind::artifact) {
+    TRY(Artifact artifact, Artifact::open(path));
+    TRY_DONE(check_plain(options, path, artifact));
+    return artifact;
+  }
+  TRY(const Order order, order_of(options, on_progress));
+  return options.cache.empty() ? bake_for_now(order) : open_cached(options, order);
+}
+
+Result<Done> check_target(const Interface& interface) {
+  if (interface.kernels.empty()) return Done{};          // no code, nothing to be wrong for
+  TRY(const Target target, find_target(interface.target));
+  return runs_here(target);
+}
+
+Result<Model> open_model(const ModelOptions& options, const OnProgress& on_progress) {
+  TRY(Artifact artifact, open_or_bake(options, on_progress));
+  TRY_DONE(check_target(artifact.interface()));
+  TRY(std::shared_ptr<Device> device, open_device("cpu", {.threads = options.threads}));
+  TRY(Engine engine, Engine::open(artifact, device, options.engine));
+  return Model{std::move(artifact), std::move(device), std::move(engine), options};
+}
+
+}  // namespace hearth

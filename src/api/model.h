@@ -1,0 +1,46 @@
+// Model: MODEL in words -> a baked artifact, from the cache or freshly made -> an engine that runs it here.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "api/options.h"
+#include "artifact/artifact.h"
+#include "bake/bake.h"
+#include "engine/engine.h"
+
+namespace hearth {
+
+struct ModelOptions {
+  std::string model, quant, target = "native", dump;
+  std::string cache;                     // folder; "": bake to a temporary file that goes away
+  std::vector<std::string> hub;          // folders of Hugging Face caches
+  int threads = 0;
+  EngineOptions engine;
+
+  static const std::vector<std::string>& keys();
+  static Result<ModelOptions> read(const Options& options);
+};
+
+using OnProgress = std::function<void(const Progress&)>;
+
+// The artifact of MODEL: itself if it is one, else the cache's, else baked (into the cache).
+Result<Artifact> open_or_bake(const ModelOptions& options, const OnProgress& on_progress);
+
+// An order to bake MODEL, as the options say; `out` is still empty.
+Result<Order> order_of(const ModelOptions& options, const OnProgress& on_progress);
+
+// Can what `interface` was made for run on this machine?
+Result<Done> check_target(const Interface& interface);
+
+struct Model {
+  Artifact artifact;
+  std::shared_ptr<Device> device;
+  Engine engine;
+  ModelOptions options;
+};
+Result<Model> open_model(const ModelOptions& options, const OnProgress& on_progress);
+
+}  // namespace hearth

@@ -1,0 +1,185 @@
+// Sampler: weights are integers (2^40 for the best token), so sums are exact and a draw is the same on every machine.
+//
+// Cuts (top-k, top-p) go over a histogram of distances to the best logit: everything above the crossing bucket stays, only the
+// crossing bucket is put in order. One token costs a few passes over the vocabulary, whatever the options are.
+#include "engine/sampler.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace hearth {
+namespace {
+
+constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+constexpr int kWeightBits = 40;
+constexpr int kBuckets = 1024;
+constexpr float kBucketsPerNat = 32.0f;
+
+// 2^(-i/16) * 2^32
+constexpr std::array<uint64_t, 16> kRoots = {4294967296, 4112874773, 3938502376, 3771522796, 3611622603, 3458501653,
+                                             3311872529, 3171459999, 3037000500, 2908241642, 2784941738, 2666869345,
+                                             2553802834, 2445529972, 2341847524, 2242560872};
+
+// 2^40 * 2^(-distance * scale), where `scale` is log2(e) / temperature: one exact product, then integers only.
+uint64_t weight_of(float distance, double scale) {
+  const double power = static_cast<double>(distance) * scale;
+  if (!(power < kWeightBits)) return 0;
+  const uint64_t fixed = static_cast<uint64_t>(power * 4294967296.0);     // Q32
+  const uint64_t whole = fixed >> 32, root = (fixed >> 28) & 15, rest = fixed & 0x0fffffff;
+  // 2^-f = 1 - a + a^2/2 - a^3/6 + a^4/24 with a = f ln 2 < 0.0434, all in Q32
+  const uint64_t a = (rest * 2977044472u) >> 32;
+  const uint64_t a2 = (a * a) >> 32, a3 = (a2 * a) >> 32, a4 = (a3 * a) >> 32;
+  const uint64_t series = (uint64_t{1} << 32) - a + a2 / 2 - a3 / 6 + a4 / 24;
+  const uint64_t value = ((kRoots[root] * (series >> 1)) >> 31);          // Q32, <= 2^32
+  return (value << (kWeightBits - 32)) >> whole;
+}
+
+int bucket_of(float distance) {
+  const float scaled = distance * kBucketsPerNat;
+  return scaled < kBuckets - 1 ? static_cast<int>(scaled) : kBuckets - 1;
+}
+
+uint64_t mix(uint64_t x) {                     // the finalizer of splitmix64
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+uint64_t random_bits(uint64_t seed, uint64_t step) {
+  constexpr uint64_t kGolden = 0x9e3779b97f4a7c15u;
+  return mix(mix(seed + kGolden) + (step + 1) * kGolden);
+}
+
+int32_t best_of(std::span<const float> logits) {      // lowest id on ties
+  int32_t best = 0;
+  for (size_t i = 1; i < logits.size(); ++i) {
+    if (logits[i] > logits[best]) best = static_cast<int32_t>(i);
+  }
+  return best;
+}
+
+// Copies logits; what is no number is forbidden, infinity becomes the largest number.
+void copy_finite(std::span<const float> from, std::vector<float>& to) {
+  constexpr float kMost = std::numeric_limits<float>::max();
+  to.resize(from.size());
+  for (size_t i = 0; i < from.size(); ++i) {
+    const float value = from[i] < kMost ? from[i] : kMost;
+    to[i] = from[i] == from[i] ? value : kForbidden;
+  }
+}
+
+void apply_bias(const std::map<int32_t, float>& bias, std::vector<float>& logits) {
+  for (const auto& [id, value] : bias) {
+    if (id < 0 || id >= static_cast<int64_t>(logits.size())) continue;
+    const float sum = logits[id] + value;
+    logits[id] = sum == sum ? std::min(sum, std::numeric_limits<float>::max()) : kForbidden;
+  }
+}
+
+// Each distinct token of the window is punished once for being there and once per occurrence.
+void apply_penalties(const SamplerOptions& options, std::span<const int32_t> history, std::vector<float>& logits) {
+  if (options.repetition_penalty == 1 && options.frequency_penalty == 0 && options.presence_penalty == 0) return;
+  if (options.penalty_window >= 0 && history.size() > static_cast<size_t>(options.penalty_window)) {
+    history = history.last(options.penalty_window);
+  }
+  std::vector<int32_t> window(history.begin(), history.end());
+  std::sort(window.begin(), window.end());
+  for (size_t i = 0; i < window.size();) {
+    size_t next = i;
+    while (next < window.size() && window[next] == window[i]) ++next;
+    const int32_t id = window[i];
+    const double count = static_cast<double>(next - i);
+    i = next;
+    if (id < 0 || id >= static_cast<int64_t>(logits.size()) || logits[id] == kForbidden) continue;
+    double logit = logits[id];           // in double every product here is exact, so a fused multiply-add changes nothing
+    logit = logit > 0 ? logit / options.repetition_penalty : logit * options.repetition_penalty;
+    logit -= count * options.frequency_penalty;
+    logit -= options.presence_penalty;
+    logits[id] = static_cast<float>(logit);
+  }
+}
+
+// One cut: keeps the candidates of `order` in descending order of logit until `amount` of `measure` is reached (the one that
+// reaches it stays; ties go to the lower id). `order` stays ascending by id.
+template <class Measure>
+void cut(std::span<const float> logits, float best, uint64_t amount, const Measure& measure, std::vector<int32_t>& order) {
+  std::array<uint64_t, kBuckets> sums{};
+  for (int32_t id : order) sums[bucket_of(best - logits[id])] += measure(id);
+  uint64_t above = 0;
+  int crossing = 0;
+  while (crossing < kBuckets && above + sums[crossing] < amount) above += sums[crossing++];
+  if (crossing == kBuckets) return;                   // all of them are not enough
+
+  std::vector<int32_t> members;
+  for (int32_t id : order) {
+    if (bucket_of(best - logits[id]) == crossing) members.push_back(id);
+  }
+  std::sort(members.begin(), members.end(), [&](int32_t a, int32_t b) {
+    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
+  });
+  size_t kept = 0;
+  while (kept < members.size() && above < amount) above += measure(members[kept++]);
+  members.resize(kept);
+  std::sort(members.begin(), members.end());
+  std::erase_if(order, [&](int32_t id) {
+    const int bucket = bucket_of(best - logits[id]);
+    return bucket > crossing || (bucket == crossing && !std::binary_search(members.begin(), members.end(), id));
+  });
+}
+
+constexpr double kLog2e = 1.4426950408889634;
+
+uint64_t share(float part, uint64_t total) {
+  return static_cast<uint64_t>(std::ceil(static_cast<double>(part) * static_cast<double>(total)));
+}
+
+}  // namespace
+
+Sampler::Sampler(SamplerOptions options) : options_(std::move(options)) {}
+
+int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t step) {
+  if (logits.empty()) return 0;
+  copy_finite(logits, logits_);
+  apply_bias(options_.logit_bias, logits_);
+  apply_penalties(options_, history, logits_);
+  const int32_t top = best_of(logits_);
+  const float best = logits_[top];
+  if (!(options_.temperature > 0) || options_.top_k == 1 || best == kForbidden) return top;
+
+  // Candidates that can be drawn at all: what weighs nothing at both temperatures never comes back.
+  const double heat = std::max(1.0, static_cast<double>(options_.temperature));
+  const float reach = static_cast<float>(kWeightBits / kLog2e * heat);
+  order_.clear();
+  for (size_t id = 0; id < logits_.size(); ++id) {
+    if (best - logits_[id] <= reach) order_.push_back(static_cast<int32_t>(id));
+  }
+  const auto weight = [&](int32_t id) { return weight_of(best - logits_[id], kLog2e); };
+  if (options_.top_k > 0 && static_cast<size_t>(options_.top_k) < order_.size()) {
+    cut(logits_, best, options_.top_k, [](int32_t) { return uint64_t{1}; }, order_);
+  }
+  if (options_.top_p < 1) {
+    uint64_t total = 0;
+    for (int32_t id : order_) total += weight(id);
+    cut(logits_, best, std::max<uint64_t>(1, share(std::max(options_.top_p, 0.0f), total)), weight, order_);
+  }
+  if (options_.min_p > 0) {
+    const uint64_t least = share(std::min(options_.min_p, 1.0f), uint64_t{1} << kWeightBits);
+    std::erase_if(order_, [&](int32_t id) { return weight(id) < least; });
+  }
+
+  const double scale = kLog2e / static_cast<double>(options_.temperature);
+  uint64_t total = 0;
+  for (int32_t id : order_) total += weight_of(best - logits_[id], scale);
+  const uint64_t draw =
+      static_cast<uint64_t>((static_cast<unsigned __int128>(random_bits(options_.seed, step)) * total) >> 64);
+  uint64_t sum = 0;
+  for (int32_t id : order_) {
+    sum += weight_of(best - logits_[id], scale);
+    if (draw < sum) return id;
+  }
+  return top;
+}
+
+}  // namespace hearth
