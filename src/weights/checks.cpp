@@ -16,7 +16,10 @@ size_t utf8_length(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[at + i]); };
   const uint8_t lead = byte(0);
   if (lead < 0x80) return 1;
-  const size_t length = lead >= 0xC2 && lead <= 0xDF ? 2 : lead >= 0xE0 && lead <= 0xEF ? 3 : lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
+  const size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
+                        : lead >= 0xE0 && lead <= 0xEF ? 3
+                        : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                       : 0;
   if (length == 0 || text.size() - at < length) return 0;
   for (size_t i = 1; i < length; ++i)
     if ((byte(i) & 0xC0) != 0x80) return 0;
@@ -38,8 +41,10 @@ std::string shown(std::string_view name) {
       break;
     }
     const size_t length = utf8_length(name, i);
-    if (length == 0 || is_control(name[i])) out += fmt::format("\\x{:02x}", static_cast<uint8_t>(name[i]));
-    else out += name.substr(i, length);
+    if (length == 0 || is_control(name[i]))
+      out += fmt::format("\\x{:02x}", static_cast<uint8_t>(name[i]));
+    else
+      out += name.substr(i, length);
     i += std::max<size_t>(length, 1);
   }
   return out + "'";

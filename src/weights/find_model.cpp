@@ -64,7 +64,8 @@ std::vector<fs::path> repositories(const fs::path& root, const std::string& mode
 }  // namespace
 
 Result<std::string> find_model(const std::string& model, const std::vector<std::string>& roots) {
-  if (model.empty()) return error("weights: got an empty model name, want a folder, a .gguf file or a name like org/name");
+  if (model.empty())
+    return error("weights: got an empty model name, want a folder, a .gguf file or a name like org/name");
   std::error_code code;
   if (fs::exists(model, code)) return model;
   std::string tried = shown(model);
@@ -77,9 +78,10 @@ Result<std::string> find_model(const std::string& model, const std::vector<std::
     }
     if (found.size() == 1)
       if (const fs::path snapshot = pick_snapshot(found[0]); !snapshot.empty()) return snapshot.string();
-    for (const std::string& name : {model, model + ".gguf"})      // a plain folder of models
+    for (const std::string& name : {model, model + ".gguf"})  // a plain folder of models
       if (fs::exists(fs::path(root) / name, code)) return (fs::path(root) / name).string();
-    tried += fmt::format(", {}", (fs::path(root) / hub_folder(model.find('/') == std::string::npos ? "*/" + model : model)).string());
+    tried += fmt::format(
+        ", {}", (fs::path(root) / hub_folder(model.find('/') == std::string::npos ? "*/" + model : model)).string());
   }
   return error("weights: {}: found no such model; looked for {}", shown(model), tried);
 }

@@ -2,6 +2,8 @@
 #include "weights/gguf.h"
 
 #include <bit>
+#include <charconv>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -13,16 +15,17 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "files are mapped as they are: little-endian machines only");
 
 constexpr uint32_t kTypes = 13;
-constexpr uint32_t kMaxAxes = 4;                       // ggml's own limit
+constexpr uint32_t kMaxAxes = 4;  // ggml's own limit
 constexpr uint64_t kMaxAlignment = 1 << 20;
-constexpr uint64_t kTensorInfoBytes = 8 + 1 + 4 + 8 + 4 + 8;      // the least one tensor's description can take
+constexpr uint64_t kTensorInfoBytes = 8 + 1 + 4 + 8 + 4 + 8;  // the least one tensor's description can take
 
 struct TypeFacts {
   std::string_view name;
-  uint64_t bytes;              // 0: not fixed
+  uint64_t bytes;  // 0: not fixed
 };
-constexpr TypeFacts kFacts[kTypes] = {{"u8", 1},   {"i8", 1},     {"u16", 2},   {"i16", 2}, {"u32", 4}, {"i32", 4}, {"f32", 4},
-                                      {"bool", 1}, {"string", 0}, {"array", 0}, {"u64", 8}, {"i64", 8}, {"f64", 8}};
+constexpr TypeFacts kFacts[kTypes] = {{"u8", 1},  {"i8", 1},  {"u16", 2},  {"i16", 2},    {"u32", 4},
+                                      {"i32", 4}, {"f32", 4}, {"bool", 1}, {"string", 0}, {"array", 0},
+                                      {"u64", 8}, {"i64", 8}, {"f64", 8}};
 
 const TypeFacts& facts(GgufType type) { return kFacts[static_cast<uint32_t>(type)]; }
 
@@ -43,7 +46,8 @@ struct Cursor {
 
   Result<Bytes> take(uint64_t size, std::string_view what) {
     if (size > left())
-      return error("{}: {}: got {} bytes left at byte {}, want {}: the file is cut short or damaged", who, what, left(), at, size);
+      return error("{}: {}: got {} bytes left at byte {}, want {}: the file is cut short or damaged", who, what, left(),
+                   at, size);
     const Bytes bytes = file.subspan(at, size);
     at += size;
     return bytes;
@@ -160,15 +164,16 @@ Result<uint64_t> find_alignment(const GgufFile& file, std::string_view who) {
 
 Result<Done> read_tensors(Cursor& cursor, uint64_t count, GgufFile& into) {
   if (count > cursor.left() / kTensorInfoBytes)
-    return error("{}: got a count of {} tensors, but the {} bytes left hold at most {}: the file is cut short or damaged",
-                 cursor.who, count, cursor.left(), cursor.left() / kTensorInfoBytes);
+    return error(
+        "{}: got a count of {} tensors, but the {} bytes left hold at most {}: the file is cut short or damaged",
+        cursor.who, count, cursor.left(), cursor.left() / kTensorInfoBytes);
   TRY(const uint64_t alignment, find_alignment(into, cursor.who));
   std::vector<Info> infos;
   for (uint64_t i = 0; i < count; ++i) {
     TRY(Info info, read_info(cursor, i, count));
     infos.push_back(std::move(info));
   }
-  const uint64_t start = (cursor.at + alignment - 1) / alignment * alignment;      // cannot overflow: both are small
+  const uint64_t start = (cursor.at + alignment - 1) / alignment * alignment;  // cannot overflow: both are small
   const Bytes data = start < cursor.file.size() ? cursor.file.subspan(start) : Bytes{};
   std::vector<Extent> extents;
   std::map<std::string_view, int> names;
@@ -179,8 +184,8 @@ Result<Done> read_tensors(Cursor& cursor, uint64_t count, GgufFile& into) {
       return error("{}: got offset {}, want a multiple of the alignment {}", what, info.offset, alignment);
     TRY(const uint64_t bytes, tensor_bytes(info.made.tensor.storage, info.made.tensor.shape, what));
     if (info.offset > data.size() || bytes > data.size() - info.offset)
-      return error("{}: got {} bytes at offset {}, but the file holds {} bytes of data: it is cut short or damaged", what, bytes,
-                   info.offset, data.size());
+      return error("{}: got {} bytes at offset {}, but the file holds {} bytes of data: it is cut short or damaged",
+                   what, bytes, info.offset, data.size());
     info.made.tensor.bytes = data.subspan(info.offset, bytes);
     extents.push_back({info.offset, info.offset + bytes, info.made.name});
   }
@@ -224,19 +229,27 @@ const GgufValue* lookup(const GgufFile& file, std::string_view key) {
 // Element `i` of type `type` as an integer; nothing if the type is none or the value does not fit.
 std::optional<int64_t> integer_at(GgufType type, Bytes bytes, uint64_t i) {
   switch (type) {
-    case GgufType::u8: return load<uint8_t>(bytes, i);
-    case GgufType::i8: return load<int8_t>(bytes, i);
-    case GgufType::u16: return load<uint16_t>(bytes, i * 2);
-    case GgufType::i16: return load<int16_t>(bytes, i * 2);
-    case GgufType::u32: return load<uint32_t>(bytes, i * 4);
-    case GgufType::i32: return load<int32_t>(bytes, i * 4);
-    case GgufType::i64: return load<int64_t>(bytes, i * 8);
+    case GgufType::u8:
+      return load<uint8_t>(bytes, i);
+    case GgufType::i8:
+      return load<int8_t>(bytes, i);
+    case GgufType::u16:
+      return load<uint16_t>(bytes, i * 2);
+    case GgufType::i16:
+      return load<int16_t>(bytes, i * 2);
+    case GgufType::u32:
+      return load<uint32_t>(bytes, i * 4);
+    case GgufType::i32:
+      return load<int32_t>(bytes, i * 4);
+    case GgufType::i64:
+      return load<int64_t>(bytes, i * 8);
     case GgufType::u64: {
       const uint64_t value = load<uint64_t>(bytes, i * 8);
       if (value > static_cast<uint64_t>(INT64_MAX)) return std::nullopt;
       return static_cast<int64_t>(value);
     }
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -245,6 +258,14 @@ std::optional<double> number_at(GgufType type, Bytes bytes, uint64_t i) {
   if (type == GgufType::f64) return load<double>(bytes, i * 8);
   if (const auto integer = integer_at(type, bytes, i)) return static_cast<double>(*integer);
   return std::nullopt;
+}
+
+// The number a person wrote before it became a float32: 1e-5, not 9.99999974e-6, as config.json says it.
+double shortest(float value) {
+  const std::string text = fmt::format("{}", value);
+  double written = value;
+  std::from_chars(text.data(), text.data() + text.size(), written);
+  return written;
 }
 
 Error wrong(std::string_view who, std::string_view key, const GgufValue& got, std::string_view want) {
@@ -264,9 +285,11 @@ Result<std::optional<int64_t>> find_int(const GgufFile& file, std::string_view k
 Result<std::optional<double>> find_number(const GgufFile& file, std::string_view key, std::string_view who) {
   const GgufValue* value = lookup(file, key);
   if (!value) return std::optional<double>();
-  const auto number = number_at(value->type, value->bytes, 0);
+  auto number = number_at(value->type, value->bytes, 0);
   if (!number) return wrong(who, key, *value, "a number");
-  if (!(*number > -1e300 && *number < 1e300)) return error("{}: metadata '{}': got {}, want a finite number", who, key, *number);
+  if (value->type == GgufType::f32 && std::isfinite(*number)) number = shortest(load<float>(value->bytes));
+  if (!(*number > -1e300 && *number < 1e300))
+    return error("{}: metadata '{}': got {}, want a finite number", who, key, *number);
   return number;
 }
 

@@ -1,9 +1,9 @@
 // GGUF, the container: metadata of typed values and tensors of ggml types, as views into the mapped file.
 //
 //   "GGUF" u32 version  u64 tensors  u64 values
-//   values  x { string key, u32 type, value }            string: u64 length, bytes; array: u32 type, u64 count, elements
-//   tensors x { string name, u32 axes, u64 axis[axes] (innermost first), u32 ggml type, u64 offset }
-//   padding to general.alignment, then the data that the offsets count from
+//   values  x { string key, u32 type, value }            string: u64 length, bytes; array: u32 type, u64 count,
+//   elements tensors x { string name, u32 axes, u64 axis[axes] (innermost first), u32 ggml type, u64 offset } padding
+//   to general.alignment, then the data that the offsets count from
 #pragma once
 
 #include <cstdint>
@@ -22,23 +22,23 @@ enum class GgufType : uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, strin
 // A value stays in the file: a hostile count costs a bounds check, never memory.
 struct GgufValue {
   GgufType type;
-  GgufType element;            // of an array; else == type
-  uint64_t count = 1;          // of an array
-  Bytes bytes;                 // scalars: as stored; string: its characters; array: its elements as stored
+  GgufType element;    // of an array; else == type
+  uint64_t count = 1;  // of an array
+  Bytes bytes;         // scalars: as stored; string: its characters; array: its elements as stored
 };
 
 // What ggml calls the type with this id; storage.name is empty for a type Hearth does not read.
 struct GgmlType {
   uint32_t id;
-  std::string_view name;       // "Q4_K"
+  std::string_view name;  // "Q4_K"
   Storage storage;
 };
 
-const GgmlType* ggml_type(uint32_t id);      // null: an id no released ggml has used
+const GgmlType* ggml_type(uint32_t id);  // null: an id no released ggml has used
 
 struct GgufTensor {
   std::string name;
-  Tensor tensor;               // shape outermost first
+  Tensor tensor;  // shape outermost first
 };
 
 struct GgufFile {
@@ -47,7 +47,7 @@ struct GgufFile {
   std::vector<GgufTensor> tensors;
 };
 
-enum class GgufParts { metadata, all };      // metadata: tensors are not looked at
+enum class GgufParts { metadata, all };  // metadata: tensors are not looked at
 
 Result<GgufFile> parse_gguf(Bytes file, std::string_view who, GgufParts parts);
 

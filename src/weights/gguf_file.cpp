@@ -12,7 +12,7 @@ constexpr int64_t kMaxParts = 10000;
 
 struct SplitFacts {
   int64_t index = 0, count = 1;
-  int64_t tensors = -1;            // in all parts together; -1: not said
+  int64_t tensors = -1;  // in all parts together; -1: not said
 };
 
 Result<SplitFacts> split_facts(const GgufFile& file, std::string_view who) {
@@ -22,8 +22,8 @@ Result<SplitFacts> split_facts(const GgufFile& file, std::string_view who) {
   SplitFacts facts{index.value_or(0), count.value_or(1), tensors.value_or(-1)};
   if (facts.count == 0) facts.count = 1;
   if (facts.count < 1 || facts.count > kMaxParts || facts.index < 0 || facts.index >= facts.count)
-    return error("{}: metadata 'split.no', 'split.count': got part {} of {}, want 1 to {} parts", who, facts.index, facts.count,
-                 kMaxParts);
+    return error("{}: metadata 'split.no', 'split.count': got part {} of {}, want 1 to {} parts", who, facts.index,
+                 facts.count, kMaxParts);
   return facts;
 }
 
@@ -73,11 +73,12 @@ Result<Checkpoint> open_gguf(const std::string& path, Want want) {
   }
   TRY(const SplitFacts facts, split_facts(file, who));
   if (facts.index > 0)
-    return error("{}: got part {} of {}, want the first part: open the file that ends in '{}'", who, facts.index + 1, facts.count,
-                 part_suffix(0, facts.count));
+    return error("{}: got part {} of {}, want the first part: open the file that ends in '{}'", who, facts.index + 1,
+                 facts.count, part_suffix(0, facts.count));
   if (facts.count > 1) TRY_DONE(join_parts(path, facts, file, checkpoint));
   if (facts.count > 1 && facts.tensors >= 0 && static_cast<uint64_t>(facts.tensors) != file.tensors.size())
-    return error("{}: got {} tensors in all parts, want the {} of 'split.tensors.count'", who, file.tensors.size(), facts.tensors);
+    return error("{}: got {} tensors in all parts, want the {} of 'split.tensors.count'", who, file.tensors.size(),
+                 facts.tensors);
   TRY_DONE(translate_gguf(file, who, checkpoint));
   return checkpoint;
 }

@@ -11,12 +11,12 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kMaxCount = int64_t{1} << 31;        // no width, depth or length of a real model comes near
+constexpr int64_t kMaxCount = int64_t{1} << 31;  // no width, depth or length of a real model comes near
 
 // A tensor's GGUF name (`blk.N.` left off for those of a layer) and its Hugging Face name (`model.layers.N.` left off).
 struct NameRow {
   std::string_view gguf, hf;
-  bool rotary = false;             // rows follow the architecture's rotary order
+  bool rotary = false;  // rows follow the architecture's rotary order
 };
 
 constexpr NameRow kModelNames[] = {
@@ -28,24 +28,15 @@ constexpr NameRow kModelNames[] = {
 };
 
 constexpr NameRow kLayerNames[] = {
-    {"attn_norm.weight", "input_layernorm.weight"},
-    {"attn_q.weight", "self_attn.q_proj.weight", true},
-    {"attn_q.bias", "self_attn.q_proj.bias", true},
-    {"attn_k.weight", "self_attn.k_proj.weight", true},
-    {"attn_k.bias", "self_attn.k_proj.bias", true},
-    {"attn_v.weight", "self_attn.v_proj.weight"},
-    {"attn_v.bias", "self_attn.v_proj.bias"},
-    {"attn_output.weight", "self_attn.o_proj.weight"},
-    {"attn_output.bias", "self_attn.o_proj.bias"},
-    {"attn_q_norm.weight", "self_attn.q_norm.weight"},
-    {"attn_k_norm.weight", "self_attn.k_norm.weight"},
-    {"ffn_norm.weight", "post_attention_layernorm.weight"},
-    {"ffn_gate.weight", "mlp.gate_proj.weight"},
-    {"ffn_gate.bias", "mlp.gate_proj.bias"},
-    {"ffn_up.weight", "mlp.up_proj.weight"},
-    {"ffn_up.bias", "mlp.up_proj.bias"},
-    {"ffn_down.weight", "mlp.down_proj.weight"},
-    {"ffn_down.bias", "mlp.down_proj.bias"},
+    {"attn_norm.weight", "input_layernorm.weight"},    {"attn_q.weight", "self_attn.q_proj.weight", true},
+    {"attn_q.bias", "self_attn.q_proj.bias", true},    {"attn_k.weight", "self_attn.k_proj.weight", true},
+    {"attn_k.bias", "self_attn.k_proj.bias", true},    {"attn_v.weight", "self_attn.v_proj.weight"},
+    {"attn_v.bias", "self_attn.v_proj.bias"},          {"attn_output.weight", "self_attn.o_proj.weight"},
+    {"attn_output.bias", "self_attn.o_proj.bias"},     {"attn_q_norm.weight", "self_attn.q_norm.weight"},
+    {"attn_k_norm.weight", "self_attn.k_norm.weight"}, {"ffn_norm.weight", "post_attention_layernorm.weight"},
+    {"ffn_gate.weight", "mlp.gate_proj.weight"},       {"ffn_gate.bias", "mlp.gate_proj.bias"},
+    {"ffn_up.weight", "mlp.up_proj.weight"},           {"ffn_up.bias", "mlp.up_proj.bias"},
+    {"ffn_down.weight", "mlp.down_proj.weight"},       {"ffn_down.bias", "mlp.down_proj.bias"},
 };
 
 struct Architecture {
@@ -55,7 +46,7 @@ struct Architecture {
 };
 
 constexpr Architecture kArchitectures[] = {
-    {"llama", "llama", "mistral", RowOrder::rope_pairs},      // Hugging Face's llama knows no window, its mistral does
+    {"llama", "llama", "mistral", RowOrder::rope_pairs},  // Hugging Face's llama knows no window, its mistral does
     {"qwen2", "qwen2", "qwen2", RowOrder::plain},
     {"qwen3", "qwen3", "qwen3", RowOrder::plain},
 };
@@ -86,7 +77,7 @@ constexpr KeyRow kNumberKeys[] = {
 
 // Metadata that would change the sum and that no row above says: wrong tokens are worse than an error.
 constexpr std::string_view kRefusedKeys[] = {"expert_count", "attention.max_alibi_bias", "attention.clamp_kqv",
-                                               "logit_scale", "attention.scale"};
+                                             "logit_scale", "attention.scale"};
 
 Result<const Architecture*> find_architecture(const GgufFile& file, std::string_view who) {
   TRY(const auto name, find_string(file, "general.architecture", who));
@@ -124,14 +115,15 @@ Result<Done> translate_keys(const Work& work) {
     TRY(const auto value, find_number(work.file, work.key(row.gguf), work.who));
     if (!value && row.need == Need::required)
       return error("{}: metadata '{}' is missing, want a number", work.who, work.key(row.gguf));
-    if (value && !(*value > 0)) return error("{}: metadata '{}': got {}, want more than 0", work.who, work.key(row.gguf), *value);
+    if (value && !(*value > 0))
+      return error("{}: metadata '{}': got {}, want more than 0", work.who, work.key(row.gguf), *value);
     if (value) work.config[std::string(row.hf)] = *value;
   }
   for (std::string_view name : kRefusedKeys) {
     TRY(const auto value, find_number(work.file, work.key(name), work.who));
     if (value && *value != 0)
-      return error("{}: metadata '{}': got {}, which is not known for '{}': want 0 or none", work.who, work.key(name), *value,
-                   work.architecture.gguf);
+      return error("{}: metadata '{}': got {}, which is not known for '{}': want 0 or none", work.who, work.key(name),
+                   *value, work.architecture.gguf);
   }
   return Done{};
 }
@@ -153,12 +145,13 @@ Result<Done> derive_keys(const Work& work) {
   const int64_t head_dim = config["head_dim"];
   TRY(const auto values, find_int(work.file, work.key("attention.value_length"), work.who));
   if (values && *values != head_dim)
-    return error("{}: metadata '{}': got {}, want the keys' {}", work.who, work.key("attention.value_length"), *values, head_dim);
+    return error("{}: metadata '{}': got {}, want the keys' {}", work.who, work.key("attention.value_length"), *values,
+                 head_dim);
   TRY(const auto rotated, find_int(work.file, work.key("rope.dimension_count"), work.who));
   if (rotated && *rotated != head_dim) {
     if (*rotated < 2 || *rotated > head_dim || *rotated % 2 != 0)
-      return error("{}: metadata '{}': got {}, want an even number up to {}", work.who, work.key("rope.dimension_count"), *rotated,
-                   head_dim);
+      return error("{}: metadata '{}': got {}, want an even number up to {}", work.who,
+                   work.key("rope.dimension_count"), *rotated, head_dim);
     config["partial_rotary_factor"] = static_cast<double>(*rotated) / static_cast<double>(head_dim);
   }
   const bool windowed = config.contains("sliding_window");
@@ -188,14 +181,16 @@ Result<Done> translate_rope_scaling(const Work& work) {
   TRY(const auto type, find_string(work.file, work.key("rope.scaling.type"), work.who));
   TRY(auto factor, find_number(work.file, work.key("rope.scaling.factor"), work.who));
   if (!factor) {
-    TRY(factor, find_number(work.file, work.key("rope.scale_linear"), work.who));      // what files of 2023 say
+    TRY(factor, find_number(work.file, work.key("rope.scale_linear"), work.who));  // what files of 2023 say
   }
   const std::string kind = type.value_or(factor ? "linear" : "none");
   if (kind == "none" || (kind == "linear" && factor.value_or(1.0) == 1.0)) return Done{};
   if (kind != "linear" && kind != "yarn")
-    return error("{}: metadata '{}': got {}, want none, linear or yarn", work.who, work.key("rope.scaling.type"), shown(kind));
+    return error("{}: metadata '{}': got {}, want none, linear or yarn", work.who, work.key("rope.scaling.type"),
+                 shown(kind));
   if (!factor || !(*factor > 0))
-    return error("{}: metadata '{}': got {}, want more than 0", work.who, work.key("rope.scaling.factor"), factor.value_or(0.0));
+    return error("{}: metadata '{}': got {}, want more than 0", work.who, work.key("rope.scaling.factor"),
+                 factor.value_or(0.0));
   Json scaling = {{"rope_type", kind}, {"factor", *factor}};
   TRY(const auto original, find_int(work.file, work.key("rope.scaling.original_context_length"), work.who));
   if (original && *original > 0) scaling["original_max_position_embeddings"] = *original;
@@ -243,7 +238,8 @@ Result<Json> frequency_factors(const Tensor& tensor, std::string_view who) {
   if (tensor.storage.name != "f32" || tensor.shape.size() != 1)
     return error("{}: tensor 'rope_freqs.weight': got {} with {} axes, want f32 with one", who, tensor.storage.name,
                  tensor.shape.size());
-  if (tensor.shape[0] > 65536) return error("{}: tensor 'rope_freqs.weight': got {} factors, want half a head", who, tensor.shape[0]);
+  if (tensor.shape[0] > 65536)
+    return error("{}: tensor 'rope_freqs.weight': got {} factors, want half a head", who, tensor.shape[0]);
   Json factors = Json::array();
   for (int64_t i = 0; i < tensor.shape[0]; ++i) {
     float factor;
@@ -264,12 +260,14 @@ Result<Done> translate_tensors(const Work& work, Checkpoint& into) {
   }
   const auto present = [&](const char* name) { return into.tensors.count(name) > 0; };
   Json& config = work.config;
-  if (!present("model.embed_tokens.weight")) return error("{}: tensor 'token_embd.weight' is missing, want an embedding", work.who);
+  if (!present("model.embed_tokens.weight"))
+    return error("{}: tensor 'token_embd.weight' is missing, want an embedding", work.who);
   config["tie_word_embeddings"] = !present("lm_head.weight");
   config["attention_bias"] = present("model.layers.0.self_attn.q_proj.bias");
   config["mlp_bias"] = present("model.layers.0.mlp.gate_proj.bias");
   const std::vector<int64_t>& embedding = into.tensors.at("model.embed_tokens.weight").shape;
-  if (embedding.size() != 2) return error("{}: tensor 'token_embd.weight': got {} axes, want 2", work.who, embedding.size());
+  if (embedding.size() != 2)
+    return error("{}: tensor 'token_embd.weight': got {} axes, want 2", work.who, embedding.size());
   config["vocab_size"] = embedding[0];
   if (const auto it = into.tensors.find("rope_freqs.weight"); it != into.tensors.end()) {
     TRY(config["rope_freq_factors"], frequency_factors(it->second, work.who));

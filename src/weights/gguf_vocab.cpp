@@ -8,11 +8,11 @@ namespace hearth {
 namespace {
 
 constexpr uint64_t kMaxTokens = uint64_t{1} << 24;
-constexpr int64_t kControl = 3;            // token_type of a special token
-constexpr int64_t kNone = 0xFFFFFFFF;      // an id of -1 that was written as u32
+constexpr int64_t kControl = 3;        // token_type of a special token
+constexpr int64_t kNone = 0xFFFFFFFF;  // an id of -1 that was written as u32
 
 struct IdRow {
-  std::string_view gguf, vocab, config;    // config: tokenizer_config's name for the token's text, or none
+  std::string_view gguf, vocab, config;  // config: tokenizer_config's name for the token's text, or none
   bool ends_turn;
 };
 
@@ -42,8 +42,9 @@ constexpr ListRow kLists[] = {
 };
 
 // Control tokens that end a turn in the chat formats of the day, whether or not a converter wrote their ids.
-constexpr std::string_view kTurnEnds[] = {"<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|eom_id|>", "<end_of_turn>",
-                                          "<|endoftext|>", "<|end_of_text|>", "<EOT>", "<|eot|>"};
+constexpr std::string_view kTurnEnds[] = {"<|eot_id|>", "<|im_end|>",    "<|end|>",       "<|return|>",
+                                          "<|eom_id|>", "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>",
+                                          "<EOT>",      "<|eot|>"};
 
 std::string full_key(std::string_view name) { return fmt::format("tokenizer.ggml.{}", name); }
 
@@ -52,10 +53,11 @@ Result<Done> translate_lists(const GgufFile& file, std::string_view who, Json& v
     TRY(auto list, find_list(file, full_key(row.gguf), row.want, who));
     if (!list) continue;
     if (row.per_token && list->size() > kMaxTokens)
-      return error("{}: metadata '{}': got {} tokens, want at most {}", who, full_key(row.gguf), list->size(), kMaxTokens);
+      return error("{}: metadata '{}': got {} tokens, want at most {}", who, full_key(row.gguf), list->size(),
+                   kMaxTokens);
     if (row.per_token && has(vocab, "tokens") && !list->empty() && list->size() != vocab["tokens"].size())
-      return error("{}: metadata '{}': got {} values for {} tokens, want one each", who, full_key(row.gguf), list->size(),
-                   vocab["tokens"].size());
+      return error("{}: metadata '{}': got {} values for {} tokens, want one each", who, full_key(row.gguf),
+                   list->size(), vocab["tokens"].size());
     vocab[std::string(row.vocab)] = std::move(*list);
   }
   return Done{};
@@ -67,7 +69,8 @@ Result<Done> translate_ids(const GgufFile& file, std::string_view who, Checkpoin
     TRY(const auto id, find_int(file, full_key(row.gguf), who));
     if (!id || *id == kNone || *id == -1) continue;
     if (*id < 0 || static_cast<uint64_t>(*id) >= tokens.size())
-      return error("{}: metadata '{}': got token {}, want less than the vocabulary's {}", who, full_key(row.gguf), *id, tokens.size());
+      return error("{}: metadata '{}': got token {}, want less than the vocabulary's {}", who, full_key(row.gguf), *id,
+                   tokens.size());
     into.vocab[std::string(row.vocab)] = *id;
     if (!row.config.empty()) into.tokenizer_config[std::string(row.config)] = tokens[static_cast<size_t>(*id)];
     if (row.ends_turn && std::find(ends.begin(), ends.end(), *id) == ends.end()) ends.push_back(*id);
@@ -98,11 +101,12 @@ Result<std::vector<int64_t>> translate_gguf_vocab(const GgufFile& file, std::str
     into.chat_template = *chat_template;
     into.tokenizer_config["chat_template"] = *chat_template;
   }
-  if (!model || *model == "none" || *model == "no_vocab") return ends;      // a model without a tokenizer is still a model
+  if (!model || *model == "none" || *model == "no_vocab") return ends;  // a model without a tokenizer is still a model
   TRY(const auto pre, find_string(file, full_key("pre"), who));
   into.vocab = {{"model", *model}, {"pre", pre.value_or("default")}};
   TRY_DONE(translate_lists(file, who, into.vocab));
-  if (!has(into.vocab, "tokens")) return error("{}: metadata '{}' is missing, want the vocabulary", who, full_key("tokens"));
+  if (!has(into.vocab, "tokens"))
+    return error("{}: metadata '{}' is missing, want the vocabulary", who, full_key("tokens"));
   TRY_DONE(translate_ids(file, who, into, ends));
   for (const auto& [gguf, vocab] : kFlags) {
     TRY(const auto flag, find_bool(file, full_key(gguf), who));

@@ -14,7 +14,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kWeights = "model.safetensors";
 constexpr const char* kIndex = "model.safetensors.index.json";
-constexpr const char* kOldWeights[] = {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "flax_model.msgpack"};
+constexpr const char* kOldWeights[] = {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5",
+                                       "flax_model.msgpack"};
 
 bool present(const std::string& folder, const char* name) {
   std::error_code code;
@@ -75,7 +76,8 @@ Result<Done> read_texts(const std::string& folder, Checkpoint& into) {
     TRY(into.chat_template, read_file(join(folder, "chat_template.jinja")));
     return Done{};
   }
-  TRY(into.chat_template, pick_template(into.tokenizer_config, "weights: " + shown(join(folder, "tokenizer_config.json"))));
+  TRY(into.chat_template,
+      pick_template(into.tokenizer_config, "weights: " + shown(join(folder, "tokenizer_config.json"))));
   return Done{};
 }
 
@@ -92,11 +94,13 @@ Result<Done> read_shards(const std::string& folder, Checkpoint& into) {
   TRY(const Json index, read_object(folder, kIndex));
   if (!has(index, "weight_map") || !index["weight_map"].is_object())
     return error("{}: 'weight_map' is missing, want an object of tensor names and files", who);
-  std::map<std::string, std::set<std::string>> shards;      // file -> names in it
+  std::map<std::string, std::set<std::string>> shards;  // file -> names in it
   for (const auto& [name, file] : index["weight_map"].items()) {
     const std::string text = file.is_string() ? file.get<std::string>() : "";
-    const bool plain = !text.empty() && text != "." && text != ".." && text.find_first_of("/\\\0", 0, 3) == std::string::npos;
-    if (!plain) return error("{}: {}: got {}, want the name of a file in the same folder", who, shown(name), shown(dump(file)));
+    const bool plain =
+        !text.empty() && text != "." && text != ".." && text.find_first_of("/\\\0", 0, 3) == std::string::npos;
+    if (!plain)
+      return error("{}: {}: got {}, want the name of a file in the same folder", who, shown(name), shown(dump(file)));
     shards[text];
   }
   for (auto& [file, names] : shards) {
@@ -104,7 +108,8 @@ Result<Done> read_shards(const std::string& folder, Checkpoint& into) {
   }
   for (const auto& [name, file] : index["weight_map"].items()) {
     const std::string text = file.get<std::string>();
-    if (shards[text].count(name) == 0) return error("{}: {}: is not in {}, want it there", who, shown(name), shown(text));
+    if (shards[text].count(name) == 0)
+      return error("{}: {}: is not in {}, want it there", who, shown(name), shown(text));
   }
   return Done{};
 }
@@ -121,6 +126,18 @@ std::vector<std::string> gguf_files(const std::string& folder) {
   return names;
 }
 
+// GPTQ, AWQ, bitsandbytes and their like pack weights in layouts of their own; their tensors would only confuse a
+// model.
+Result<Done> refuse_packed(const std::string& folder, const Json& config) {
+  if (!has(config, "quantization_config")) return Done{};
+  const Json& packed = config["quantization_config"];
+  const bool named = packed.is_object() && packed.contains("quant_method") && packed["quant_method"].is_string();
+  return error(
+      "weights: {}: got weights quantized by {} (config.json: 'quantization_config'), want 16- or 32-bit safetensors "
+      "or a GGUF",
+      shown(folder), named ? shown(packed["quant_method"].get_ref<const std::string&>()) : "an unnamed method");
+}
+
 // What to say of a folder without safetensors.
 Error nothing_to_open(const std::string& folder, const std::vector<std::string>& ggufs) {
   if (ggufs.size() > 1) {
@@ -130,11 +147,11 @@ Error nothing_to_open(const std::string& folder, const std::vector<std::string>&
   }
   for (const char* name : kOldWeights)
     if (present(folder, name))
-      return error("weights: {}: got {}, which is not read here, want {} or {}: convert it to safetensors", shown(folder), name,
-                   kWeights, kIndex);
+      return error("weights: {}: got {}, which is not read here, want {} or {}: convert it to safetensors",
+                   shown(folder), name, kWeights, kIndex);
   const char* missing = present(folder, "config.json") ? "no weights" : "no config.json and no weights";
-  return error("weights: {}: got {}, looked for config.json with {} or {}, or one .gguf file", shown(folder), missing, kWeights,
-               kIndex);
+  return error("weights: {}: got {}, looked for config.json with {} or {}, or one .gguf file", shown(folder), missing,
+               kWeights, kIndex);
 }
 
 }  // namespace
@@ -160,8 +177,11 @@ Result<Checkpoint> open_folder(const std::string& path, Want want) {
     if (checkpoint.tokenizer_json.empty()) return error("weights: {}: got no tokenizer.json, want one", shown(path));
     return checkpoint;
   }
-  if (whole) TRY_DONE(read_shard(join(path, kWeights), checkpoint));
-  else TRY_DONE(read_shards(path, checkpoint));
+  TRY_DONE(refuse_packed(path, checkpoint.config));
+  if (whole)
+    TRY_DONE(read_shard(join(path, kWeights), checkpoint));
+  else
+    TRY_DONE(read_shards(path, checkpoint));
   if (checkpoint.tensors.empty()) return error("weights: {}: got no tensors, want a model's weights", shown(path));
   return checkpoint;
 }

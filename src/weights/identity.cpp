@@ -25,6 +25,16 @@ class Hash {
     word(tail);
   }
   void add(std::string_view text) { add(as_bytes(text)); }
+  void add_json(const Json& json) {
+    word(static_cast<uint64_t>(json.type()));
+    if (json.is_string()) return add(std::string_view(json.get_ref<const std::string&>()));
+    if (!json.is_structured()) return add(std::string_view(dump(json)));
+    word(json.size());
+    for (auto at = json.begin(); at != json.end(); ++at) {
+      if (json.is_object()) add(std::string_view(at.key()));
+      add_json(*at);
+    }
+  }
 
   void word(uint64_t value) {
     a_ = fold(a_ ^ value, 0x9E3779B97F4A7C15u);
@@ -57,8 +67,9 @@ void add_contents(Hash& hash, Bytes bytes) {
 
 std::string identify(const Checkpoint& checkpoint) {
   Hash hash;
-  for (const Json* json : {&checkpoint.config, &checkpoint.tokenizer_config, &checkpoint.generation_config, &checkpoint.vocab})
-    hash.add(dump(*json));
+  for (const Json* json :
+       {&checkpoint.config, &checkpoint.tokenizer_config, &checkpoint.generation_config, &checkpoint.vocab})
+    hash.add_json(*json);
   hash.add(checkpoint.tokenizer_json);
   hash.add(checkpoint.chat_template);
   hash.add(checkpoint.source_format);
@@ -71,8 +82,10 @@ std::string identify(const Checkpoint& checkpoint) {
     hash.word(tensor.shape.size());
     for (int64_t axis : tensor.shape) hash.word(static_cast<uint64_t>(axis));
     hash.word(tensor.bytes.size());
-    if (total <= kHashedWhole) hash.add(tensor.bytes);
-    else add_contents(hash, tensor.bytes);
+    if (total <= kHashedWhole)
+      hash.add(tensor.bytes);
+    else
+      add_contents(hash, tensor.bytes);
   }
   return hash.hex();
 }

@@ -23,6 +23,9 @@ Result<Checkpoint> open_any(const std::string& path, Want want) {
   if (!fs::exists(status))
     return error("weights: {}: no such file or folder, want a Hugging Face folder or a .gguf file", shown(path));
   if (fs::is_directory(status)) return open_folder(path, want);
+  if (!fs::is_regular_file(status))
+    return error("weights: {}: got neither a file nor a folder, want a Hugging Face folder or a .gguf file",
+                 shown(path));
   if (looks_like_gguf(path)) return open_gguf(path, want);
   const std::string name = fs::path(path).filename().string();
   if (want == Want::tokenizer && name.ends_with(".json")) {
@@ -35,7 +38,8 @@ Result<Checkpoint> open_any(const std::string& path, Want want) {
     return checkpoint;
   }
   if (name.ends_with(".safetensors"))
-    return error("weights: {}: got a single safetensors file, want the folder that also holds its config.json", shown(path));
+    return error("weights: {}: got a single safetensors file, want the folder that also holds its config.json",
+                 shown(path));
   return error("weights: {}: got a file that is no GGUF, want a Hugging Face folder or a .gguf file", shown(path));
 }
 

@@ -16,7 +16,7 @@ namespace hearth {
 struct SafetensorsEntry {
   std::string name, dtype;
   std::vector<int64_t> shape;
-  uint64_t begin = 0, end = 0;              // in the data part
+  uint64_t begin = 0, end = 0;  // in the data part
 };
 
 // Parses the header's JSON as a stream: memory is bounded by the entries, whatever the text nests or repeats.

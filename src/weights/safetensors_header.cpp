@@ -46,10 +46,14 @@ class HeaderEvents : public nlohmann::json_sax<Json> {
   }
 
   bool start_object(size_t) override {
-    if (place_ == Place::outside) place_ = Place::header;
-    else if (place_ == Place::metadata_value) place_ = Place::metadata;
-    else if (place_ == Place::tensor_value) place_ = Place::tensor;
-    else return misplaced("an object");
+    if (place_ == Place::outside)
+      place_ = Place::header;
+    else if (place_ == Place::metadata_value)
+      place_ = Place::metadata;
+    else if (place_ == Place::tensor_value)
+      place_ = Place::tensor;
+    else
+      return misplaced("an object");
     return true;
   }
 
@@ -65,7 +69,8 @@ class HeaderEvents : public nlohmann::json_sax<Json> {
 
   bool end_object() override {
     if (place_ == Place::tensor) {
-      if (seen_ != (kDtype | kShape | kOffsets)) return fail("got no {}, want dtype, shape and data_offsets", missing());
+      if (seen_ != (kDtype | kShape | kOffsets))
+        return fail("got no {}, want dtype, shape and data_offsets", missing());
       if (offsets_ != 2) return fail("got {} data_offsets, want [begin, end]", offsets_);
     }
     place_ = place_ == Place::header ? Place::outside : Place::header;

@@ -1,10 +1,11 @@
-// GGUF files for tests: a writer of any metadata and tensors, and a Hugging Face checkpoint as GGUF the way llama.cpp converts it.
+// GGUF files for tests: any metadata and tensors, and a Hugging Face checkpoint as llama.cpp converts it.
 //
-//   GgufWriter w;  w.text("general.architecture", "llama");  w.tensor("token_embd.weight", {512, 64}, ggml::kF32, bytes);
-//   std::string file = w.finish();
-//   TRY(std::string file, gguf_of(*open_checkpoint(HEARTH_ROOT "/tests/fixtures/models/llama"), {ggml::kF16}));
+//   GgufWriter w;  w.text("general.architecture", "llama");  w.tensor("token_embd.weight", {512, 64}, ggml::kF32,
+//   bytes); std::string file = w.finish(); std::string same = gguf_of(*open_checkpoint(HEARTH_ROOT
+//   "/tests/fixtures/models/llama"), {ggml::kF16});
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -13,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -29,10 +31,12 @@ constexpr uint32_t kF32 = 0, kF16 = 1, kQ4_0 = 2, kQ8_0 = 8, kQ4_K = 12, kQ5_K =
 class GgufWriter {
  public:
   uint32_t version = 3;
-  uint64_t alignment = 32;                       // written as metadata by number("general.alignment", ...) if not 32
+  uint64_t alignment = 32;  // written as metadata by number("general.alignment", ...) if not 32
 
   template <class T>
-  void number(std::string_view key, T value) { put_key(key), put(values_, type_of<T>()), put(values_, value), ++value_count_; }
+  void number(std::string_view key, T value) {
+    put_key(key), put(values_, type_of<T>()), put(values_, value), ++value_count_;
+  }
   void flag(std::string_view key, bool value) {
     put_key(key), put(values_, uint32_t{7}), put(values_, static_cast<uint8_t>(value)), ++value_count_;
   }
@@ -77,19 +81,15 @@ class GgufWriter {
  private:
   template <class T>
   static constexpr uint32_t type_of() {
-    if constexpr (std::is_same_v<T, float>) return 6;
-    else if constexpr (std::is_same_v<T, double>) return 12;
-    else if constexpr (std::is_same_v<T, uint8_t>) return 0;
-    else if constexpr (std::is_same_v<T, int8_t>) return 1;
-    else if constexpr (std::is_same_v<T, uint16_t>) return 2;
-    else if constexpr (std::is_same_v<T, int16_t>) return 3;
-    else if constexpr (std::is_same_v<T, uint32_t>) return 4;
-    else if constexpr (std::is_same_v<T, int32_t>) return 5;
-    else if constexpr (std::is_same_v<T, uint64_t>) return 10;
-    else { static_assert(std::is_same_v<T, int64_t>); return 11; }
+    if (std::is_same_v<T, float>) return 6;
+    if (std::is_same_v<T, double>) return 12;
+    constexpr uint32_t kUnsigned[] = {0, 2, 4, 10}, kSigned[] = {1, 3, 5, 11};  // by log2 of the size
+    return (std::is_signed_v<T> ? kSigned : kUnsigned)[std::bit_width(sizeof(T)) - 1];
   }
   template <class T>
-  static void put(std::string& out, T value) { out.append(reinterpret_cast<const char*>(&value), sizeof value); }
+  static void put(std::string& out, T value) {
+    out.append(reinterpret_cast<const char*>(&value), sizeof value);
+  }
   static void put_text(std::string& out, std::string_view text) { put(out, uint64_t{text.size()}), out += text; }
   void put_key(std::string_view key) { put_text(values_, key); }
   void put_array(std::string_view key, uint32_t element, size_t count) {
@@ -107,8 +107,10 @@ inline std::vector<float> floats_of(const Tensor& tensor) {
   std::vector<float> out(tensor.bytes.size() / (wide ? 4 : 2));
   for (size_t i = 0; i < out.size(); ++i) {
     uint16_t bits = 0;
-    if (wide) std::memcpy(&out[i], tensor.bytes.data() + i * 4, 4);
-    else std::memcpy(&bits, tensor.bytes.data() + i * 2, 2), out[i] = half ? f16_to_f32(bits) : bf16_to_f32(bits);
+    if (wide)
+      std::memcpy(&out[i], tensor.bytes.data() + i * 4, 4);
+    else
+      std::memcpy(&bits, tensor.bytes.data() + i * 2, 2), out[i] = half ? f16_to_f32(bits) : bf16_to_f32(bits);
   }
   return out;
 }
@@ -136,20 +138,29 @@ inline std::vector<float> permute_rows(const std::vector<float>& from, int64_t r
 }
 
 struct GgufOptions {
-  uint32_t type = ggml::kF32;                                              // of every tensor with two axes
+  uint32_t type = ggml::kF32;  // of every tensor with two axes
   // Bytes of a tensor's rows for the block types; unset: encode_plain.
   std::function<std::string(std::span<const float> values, int64_t row)> encode = {};
-  bool with_vocab = true;                                                  // made-up byte-fallback vocabulary of the model's size
+  bool with_vocab = true;  // made-up byte-fallback vocabulary of the model's size
 };
 
 // model.layers.3.self_attn.q_proj.weight -> blk.3.attn_q.weight
 inline std::string gguf_name(std::string name) {
-  static const std::pair<const char*, const char*> kParts[] = {
-      {"model.embed_tokens.", "token_embd."}, {"model.norm.", "output_norm."}, {"lm_head.", "output."}, {"model.layers.", "blk."},
-      {"self_attn.q_proj.", "attn_q."}, {"self_attn.k_proj.", "attn_k."}, {"self_attn.v_proj.", "attn_v."},
-      {"self_attn.o_proj.", "attn_output."}, {"self_attn.q_norm.", "attn_q_norm."}, {"self_attn.k_norm.", "attn_k_norm."},
-      {"mlp.gate_proj.", "ffn_gate."}, {"mlp.up_proj.", "ffn_up."}, {"mlp.down_proj.", "ffn_down."},
-      {"post_attention_layernorm.", "ffn_norm."}, {"input_layernorm.", "attn_norm."}};
+  static const std::pair<const char*, const char*> kParts[] = {{"model.embed_tokens.", "token_embd."},
+                                                               {"model.norm.", "output_norm."},
+                                                               {"lm_head.", "output."},
+                                                               {"model.layers.", "blk."},
+                                                               {"self_attn.q_proj.", "attn_q."},
+                                                               {"self_attn.k_proj.", "attn_k."},
+                                                               {"self_attn.v_proj.", "attn_v."},
+                                                               {"self_attn.o_proj.", "attn_output."},
+                                                               {"self_attn.q_norm.", "attn_q_norm."},
+                                                               {"self_attn.k_norm.", "attn_k_norm."},
+                                                               {"mlp.gate_proj.", "ffn_gate."},
+                                                               {"mlp.up_proj.", "ffn_up."},
+                                                               {"mlp.down_proj.", "ffn_down."},
+                                                               {"post_attention_layernorm.", "ffn_norm."},
+                                                               {"input_layernorm.", "attn_norm."}};
   for (const auto& [from, to] : kParts)
     if (const size_t at = name.find(from); at != std::string::npos) name.replace(at, std::strlen(from), to);
   return name;
@@ -162,7 +173,9 @@ inline std::vector<float> llama3_factors(const Json& scaling, double base, int64
   for (int64_t i = 0; i < head_dim; i += 2) {
     const double wave = 2 * std::numbers::pi * std::pow(base, static_cast<double>(i) / static_cast<double>(head_dim));
     const double smooth = (context / wave - low) / (high - low);
-    out.push_back(static_cast<float>(wave < context / high ? 1 : wave > context / low ? factor : 1 / ((1 - smooth) / factor + smooth)));
+    out.push_back(static_cast<float>(wave < context / high  ? 1
+                                     : wave > context / low ? factor
+                                                            : 1 / ((1 - smooth) / factor + smooth)));
   }
   return out;
 }
@@ -174,7 +187,8 @@ inline void add_test_vocab(GgufWriter& out, const Json& config) {
   for (int64_t i = 0; i < size; ++i) {
     const bool special = i < 3, byte = !special && i < 3 + 256;
     tokens.push_back(special ? std::vector<std::string>{"<unk>", "<s>", "</s>"}[static_cast<size_t>(i)]
-                             : byte ? fmt::format("<0x{:02X}>", i - 3) : fmt::format("w{}", i));
+                     : byte  ? fmt::format("<0x{:02X}>", i - 3)
+                             : fmt::format("w{}", i));
     types.push_back(i == 0 ? 2 : special ? 3 : byte ? 6 : 1);
   }
   out.text("tokenizer.ggml.model", "llama"), out.text("tokenizer.ggml.pre", "default");
@@ -201,7 +215,8 @@ inline void add_config(GgufWriter& out, const Json& config) {
   out.number(arch + ".rope.freq_base", rope["rope_theta"].get<float>());
 }
 
-// `model` (a Hugging Face folder, opened) as the bytes of a GGUF file: names, order of rows and types as llama.cpp converts.
+// `model` (a Hugging Face folder, opened) as the bytes of a GGUF file: names, order of rows and types as llama.cpp
+// converts.
 inline std::string gguf_of(const Checkpoint& model, const GgufOptions& options = {}) {
   const Json& config = model.config;
   const bool permuted = config["model_type"] == "llama" || config["model_type"] == "mistral";
@@ -213,15 +228,18 @@ inline std::string gguf_of(const Checkpoint& model, const GgufOptions& options =
     std::vector<float> values = floats_of(tensor);
     const bool q = name.find(".q_proj.") != std::string::npos, k = name.find(".k_proj.") != std::string::npos;
     if (permuted && (q || k)) values = permute_rows(values, tensor.shape[0], q ? heads : kv_heads);
-    const bool matrix = tensor.shape.size() > 1;                           // norms and biases stay F32
+    const bool matrix = tensor.shape.size() > 1;  // norms and biases stay F32
     const uint32_t type = matrix ? options.type : ggml::kF32;
-    const std::string bytes = matrix && options.encode ? options.encode(values, tensor.shape.back()) : encode_plain(values, type);
+    const std::string bytes =
+        matrix && options.encode ? options.encode(values, tensor.shape.back()) : encode_plain(values, type);
     out.tensor(gguf_name(name), tensor.shape, type, bytes);
   }
   if (has(config, "rope_scaling") && config["rope_scaling"].value("rope_type", "") == "llama3") {
-    const int64_t head_dim = has(config, "head_dim") ? config["head_dim"].get<int64_t>() : config["hidden_size"].get<int64_t>() / heads;
+    const int64_t head_dim =
+        has(config, "head_dim") ? config["head_dim"].get<int64_t>() : config["hidden_size"].get<int64_t>() / heads;
     const std::vector<float> factors = llama3_factors(config["rope_scaling"], config["rope_theta"], head_dim);
-    out.tensor("rope_freqs.weight", {static_cast<int64_t>(factors.size())}, ggml::kF32, encode_plain(factors, ggml::kF32));
+    out.tensor("rope_freqs.weight", {static_cast<int64_t>(factors.size())}, ggml::kF32,
+               encode_plain(factors, ggml::kF32));
   }
   return out.finish();
 }

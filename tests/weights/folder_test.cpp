@@ -73,7 +73,8 @@ TEST_F(FolderTest, ember_opens_with_its_texts) {
 TEST_F(FolderTest, template_from_jinja_file_list_and_string) {
   put("config.json", R"({"model_type":"llama"})");
   put("model.safetensors", one_tensor("a", 1));
-  put("tokenizer_config.json", R"({"bos_token":{"content":"<s>"},"chat_template":[{"name":"rag","template":"R"},{"name":"default","template":"D"}]})");
+  put("tokenizer_config.json",
+      R"({"bos_token":{"content":"<s>"},"chat_template":[{"name":"rag","template":"R"},{"name":"default","template":"D"}]})");
   auto opened = open_checkpoint(path());
   ASSERT_TRUE(opened.ok()) << message(opened);
   EXPECT_EQ(opened->chat_template, "D");
@@ -135,6 +136,14 @@ TEST_F(FolderTest, missing_files_are_listed) {
   EXPECT_NE(message(open_checkpoint(path())).find("no config.json"), std::string::npos);
   EXPECT_NE(message(open_checkpoint(path() + "/gone")).find("no such file or folder"), std::string::npos);
   EXPECT_NE(message(open_checkpoint(path() + "/pytorch_model.bin")).find("no GGUF"), std::string::npos);
+}
+
+TEST_F(FolderTest, packed_weights_are_refused) {
+  put("config.json", R"({"model_type":"llama","quantization_config":{"quant_method":"gptq","bits":4}})");
+  put("model.safetensors", one_tensor("a", 1));
+  EXPECT_NE(message(open_checkpoint(path())).find("quantized by 'gptq'"), std::string::npos)
+      << message(open_checkpoint(path()));
+  EXPECT_NE(message(open_checkpoint("/dev/null")).find("neither a file nor a folder"), std::string::npos);
 }
 
 TEST_F(FolderTest, identity_follows_contents_not_places) {

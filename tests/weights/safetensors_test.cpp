@@ -31,7 +31,7 @@ TEST(safetensors, reads_every_weight_type) {
   std::map<std::string, Tensor> tensors;
   const auto read = read_safetensors(as_bytes(file), "weights: 'f'", tensors);
   ASSERT_TRUE(read.ok()) << read.message();
-  ASSERT_EQ(tensors.size(), 5u);                       // mask and ids are left out
+  ASSERT_EQ(tensors.size(), 5u);  // mask and ids are left out
   EXPECT_EQ(tensors.at("f").shape, (std::vector<int64_t>{2, 3}));
   EXPECT_EQ(tensors.at("b").storage.name, "bf16");
   EXPECT_EQ(tensors.at("u").shape, (std::vector<int64_t>{1}));
@@ -39,7 +39,9 @@ TEST(safetensors, reads_every_weight_type) {
 }
 
 TEST(safetensors, names_what_is_wrong) {
-  const auto one = [](const std::string& fields, size_t bytes = 8) { return make_file("{\"a\":{" + fields + "}}", bytes); };
+  const auto one = [](const std::string& fields, size_t bytes = 8) {
+    return make_file("{\"a\":{" + fields + "}}", bytes);
+  };
   const std::pair<std::string, const char*> cases[] = {
       {"", "want a safetensors file"},
       {std::string("\xff\xff\xff\xff\xff\xff\xff\xff{}", 10), "got a header of 18446744073709551615 bytes"},
@@ -71,9 +73,13 @@ TEST(safetensors, names_what_is_wrong) {
       {one(R"("dtype":"F32","shape":[2],"data_offsets":[0,8],"more":1)"), "got key 'more'"},
       {one(R"("dtype":"F32","shape":[2],"data_offsets":[0,8])", 9), "got 1 bytes after the last tensor"},
       {one(R"("dtype":"F32","shape":[2],"data_offsets":[4,12])", 12), "got 4 bytes of no tensor"},
-      {make_file(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"a":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})", 8),
+      {make_file(
+           R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"a":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})",
+           8),
        "got 'a' twice"},
-      {make_file(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[3,7]}})", 7),
+      {make_file(
+           R"({"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[3,7]}})",
+           7),
        "tensors 'a' and 'b' overlap"},
       {make_file("{\"a\":" + std::string(100000, '['), 0), "tensor 'a': got a list"},
   };
@@ -87,7 +93,9 @@ TEST(safetensors, names_what_is_wrong) {
 
 // Every truncation and every flipped bit of the header ends in a value or one line, never in a crash.
 TEST(safetensors, survives_truncation_and_flips) {
-  const std::string file = make_file(R"({"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[4],"data_offsets":[8,12]}})", 12);
+  const std::string file = make_file(
+      R"({"a":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[4],"data_offsets":[8,12]}})",
+      12);
   for (size_t size = 0; size < file.size(); ++size) EXPECT_NE(refusal(file.substr(0, size)), "(no error)") << size;
   for (size_t bit = 0; bit < (file.size() - 12) * 8; ++bit) {
     std::string flipped = file;
