@@ -1,0 +1,31 @@
+// integer_dot: matmul(x, decode(w)) with decode affine per group -> matmul_int(quantize_rows(x), decode(w)).
+//
+// Derived from the scheme's formulas: any scheme whose codes are bytes and whose groups fit the activations' groups gains it.
+#include "ops/quantized_rows.h"
+#include "passes/pass.h"
+#include "quant/scheme.h"
+
+namespace hearth {
+namespace {
+
+bool fits(const Scheme& scheme, int64_t columns) {
+  const bool group_fits = scheme.group() % kSumGroup == 0 && kRowGroup % scheme.group() == 0;
+  return scheme.code && scheme.scale && group_fits && columns % kRowGroup == 0;
+}
+
+}  // namespace
+
+Graph integer_dot(const Graph& graph, const Target&) {
+  return rewrite_graph(graph, [](Graph& into, const Node& node, Value) {
+    if (node.op != "matmul" || into[node.args[1]].op != "decode") return append(into, node);
+    const Scheme* scheme = find_scheme(into[node.args[1]].text("storage"));
+    const TensorType x = into.type(node.args[0]);
+    const int64_t columns = into[node.args[1]].integer("columns");
+    if (!scheme || !fits(*scheme, columns)) return append(into, node);
+    const Value rows =
+        append(into, Node{"quantize_rows", {node.args[0]}, {}, {DType::u8, {x.shape[0], quantized_row_bytes(columns)}}});
+    return append(into, Node{"matmul_int", {rows, node.args[1]}, {}, node.type});
+  });
+}
+
+}  // namespace hearth

@@ -1,0 +1,26 @@
+// pack_panels: decode(w) -> decode(pack(w)): weight rows side by side, as many as the target has f32 lanes.
+//
+// Only weights that a product reads are packed; a table that is only looked up keeps its rows whole.
+#include "passes/pass.h"
+
+namespace hearth {
+
+Graph pack_panels(const Graph& graph, const Target& target) {
+  std::vector<bool> multiplied(graph.nodes.size(), false);
+  for (const Node& node : graph.nodes)
+    if (node.op == "matmul" || node.op == "matmul_int") multiplied[static_cast<size_t>(node.args[1])] = true;
+  const int64_t panel = target.lanes_f32();
+  return rewrite_graph(graph, [&](Graph& into, const Node& node, Value old) {
+    if (node.op != "decode" || !multiplied[static_cast<size_t>(old)] || node.integer("panel", 1) != 1) return append(into, node);
+    TensorType type = into.type(node.args[0]);
+    type.shape[0] = ceil_div(type.shape[0], panel) * panel;
+    const Value packed =
+        append(into, Node{"pack", {node.args[0]}, {{"storage", node.text("storage")}, {"panel", panel}}, type});
+    Node decode = node;
+    decode.args = {packed};
+    decode.attrs["panel"] = panel;
+    return append(into, decode);
+  });
+}
+
+}  // namespace hearth

@@ -1,0 +1,49 @@
+// Weight views: schemes give formulas, layouts give addresses.
+#include "passes/weight_view.h"
+
+#include "base/check.h"
+#include "quant/layout.h"
+#include "quant/scheme.h"
+
+namespace hearth {
+namespace {
+
+WeightView plain_view(const std::function<ReadField(const WeightView::At&)>& fields) {
+  WeightView view;
+  view.value = [=](const WeightView::At& at, int lanes) {
+    CHECK(lanes == 1, "a plain weight has one element a block, not {}", lanes);
+    return cast(DType::f32, fields(at)(0, Expr(0), lanes));
+  };
+  return view;
+}
+
+}  // namespace
+
+WeightView weight_view(const Node& node, Buffer bytes) {
+  const std::string storage_name = node.text("storage");
+  const Scheme* scheme = find_scheme(storage_name);
+  const auto plain = dtype_of(storage_name);
+  CHECK(scheme || plain, "no storage '{}'", storage_name);
+  const Storage2D storage = scheme ? storage_of(*scheme) : storage_of(*plain);
+  const Layout layout{static_cast<int>(node.integer("panel", 1))};
+  const Expr blocks(node.integer("columns") / storage.block);
+  const auto fields = [=](const WeightView::At& at) {
+    return read_fields(storage, layout, bytes, at.panel, at.row, at.block, blocks);
+  };
+  WeightView view = scheme ? WeightView{} : plain_view(fields);
+  view.panel_rows = layout.rows;
+  view.block = storage.block;
+  if (!scheme) return view;
+  view.axes = scheme->axes;
+  view.value = [=](const WeightView::At& at, int lanes) { return decode(*scheme, fields(at), at.axes, lanes); };
+  if (!scheme->code) return view;
+  view.code = [=](const WeightView::At& at, int lanes) { return scheme->code(fields(at), at.axes, lanes); };
+  view.scale = [=](const WeightView::At& at) { return scheme->scale(fields(at), at.axes); };
+  if (scheme->offset) view.offset = [=](const WeightView::At& at) { return scheme->offset(fields(at), at.axes); };
+  view.code_min = scheme->code_min;
+  view.code_max = scheme->code_max;
+  view.zero = scheme->zero;
+  return view;
+}
+
+}  // namespace hearth
