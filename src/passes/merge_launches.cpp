@@ -1,0 +1,101 @@
+// merge_launches: neighbouring kernels over the same extent that do not touch each other's results -> one kernel, one barrier less.
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "base/check.h"
+#include "ir/rewrite.h"
+#include "passes/pass.h"
+
+namespace hearth {
+namespace {
+
+struct Use {
+  std::string buffer;
+  Access access;
+};
+
+std::vector<Use> uses_of(const Kernel& kernel, const Launch& launch) {
+  std::vector<Use> uses;
+  for (size_t i = 0; i < kernel.params.size(); ++i) uses.push_back({launch.buffers[i], kernel.params[i].access});
+  return uses;
+}
+
+// Does `b` read or write what `a` writes, or write what `a` reads?
+bool conflict(const std::vector<Use>& a, const std::vector<Use>& b) {
+  for (const Use& x : a)
+    for (const Use& y : b)
+      if (x.buffer == y.buffer && (x.access != Access::read || y.access != Access::read)) return true;
+  return false;
+}
+
+bool is_plain_parallel(const Kernel& kernel) {
+  return kernel.body->kind == StmtKind::loop && kernel.body->loop == LoopKind::parallel;
+}
+
+// Products keep kernels of their own: their variants are chosen by row count.
+bool has_independent_loop(const Stmt& stmt) {
+  if (stmt->kind == StmtKind::loop && stmt->loop == LoopKind::independent) return true;
+  return std::any_of(stmt->children.begin(), stmt->children.end(), has_independent_loop);
+}
+
+bool may_merge(const Kernel& kernel) { return is_plain_parallel(kernel) && !has_independent_loop(kernel.body); }
+
+struct Part {
+  Kernel kernel;
+  Launch launch;
+};
+
+Part merge(const Part& a, const Part& b) {
+  Part merged = a;
+  std::map<Buffer, Buffer> renamed;
+  for (size_t i = 0; i < b.kernel.params.size(); ++i) {
+    const auto known = std::find(merged.launch.buffers.begin(), merged.launch.buffers.end(), b.launch.buffers[i]);
+    if (known != merged.launch.buffers.end()) {
+      renamed[b.kernel.params[i].buffer] = merged.kernel.params[static_cast<size_t>(known - merged.launch.buffers.begin())].buffer;
+      continue;
+    }
+    const Buffer buffer = global_buffer(fmt::format("b{}", merged.kernel.params.size()), b.kernel.params[i].buffer->dtype);
+    renamed[b.kernel.params[i].buffer] = buffer;
+    merged.kernel.params.push_back({buffer, b.kernel.params[i].access});
+    merged.launch.buffers.push_back(b.launch.buffers[i]);
+  }
+  const StmtNode& first = *a.kernel.body;
+  const StmtNode& second = *b.kernel.body;
+  Stmt body = replace_buffers(second.children[0], renamed);
+  if (second.name != first.name) body = substitute(body, {{second.name, var(first.name)}});
+  merged.kernel.body = loop(first.name, first.args[0], LoopKind::parallel, block({first.children[0], body}));
+  return merged;
+}
+
+}  // namespace
+
+Program merge_launches(const Program& program, const Target&) {
+  Program result = program;
+  result.kernels.clear();
+  result.launches.clear();
+  std::optional<Part> open;
+  const auto close = [&] {
+    if (!open) return;
+    result.kernels.push_back(open->kernel);
+    result.launches.push_back(open->launch);
+    open.reset();
+  };
+  for (const Launch& launch : program.launches) {
+    const Kernel* kernel = program.find_kernel(launch.variants[0].kernel);
+    CHECK(kernel && launch.variants.size() == 1, "merge_launches runs before variants are made");
+    Part part{*kernel, launch};
+    const bool fits = open && may_merge(open->kernel) && may_merge(part.kernel) && open->kernel.extent == part.kernel.extent &&
+                      !conflict(uses_of(open->kernel, open->launch), uses_of(part.kernel, part.launch));
+    if (fits) {
+      open = merge(*open, part);
+    } else {
+      close();
+      open = part;
+    }
+  }
+  close();
+  return result;
+}
+
+}  // namespace hearth

@@ -1,0 +1,174 @@
+// tile_rows: independent loops -> several rows at a time in registers (unroll and jam), and kernel variants guarded by row count.
+//
+//   independent t < T { acc = 0; for k { acc += x[t,k] * w[k] }; y[t] = acc }
+//     -> serial t < T/8 { acc[8] = 0; for k { acc[0] += x[8t,k] * w[k]; ... acc[7] += ... }; y[8t] = acc[0]; ... }, then the rest
+//
+// The order of a row's own sums stays as it was, so a row's result does not depend on how many go together.
+#include <map>
+#include <set>
+
+#include "base/check.h"
+#include "ir/rewrite.h"
+#include "passes/pass.h"
+
+namespace hearth {
+namespace {
+
+// Runs `rows.size()` iterations of a loop body side by side; rows[i] is the loop variable's value in copy i.
+class Jam {
+ public:
+  Jam(std::string variable, std::vector<Expr> rows) : variable_(std::move(variable)), rows_(std::move(rows)) {}
+
+  Stmt run(const Stmt& stmt) {
+    switch (stmt->kind) {
+      case StmtKind::block: {
+        std::vector<Stmt> children;
+        for (const Stmt& child : stmt->children) children.push_back(run(child));
+        return block(std::move(children));
+      }
+      case StmtKind::loop:
+        CHECK(!varies(stmt->args[0]), "loop '{}' runs a different number of times for each row", stmt->name);
+        return loop(stmt->name, stmt->args[0], stmt->loop, run(stmt->children[0]));
+      case StmtKind::let: return run_let(stmt);
+      case StmtKind::store: {
+        std::vector<Stmt> copies;
+        for (size_t i = 0; i < rows_.size(); ++i) copies.push_back(copy_store(stmt, i));
+        return block(std::move(copies));
+      }
+      case StmtKind::when:
+        CHECK(!varies(stmt->args[0]), "a condition that differs from row to row");
+        return when(stmt->args[0], run(stmt->children[0]), stmt->children.size() > 1 ? run(stmt->children[1]) : nullptr);
+      case StmtKind::alloc: {
+        const int64_t size = stmt->buffer->local_size;
+        const Buffer all = local_buffer(stmt->buffer->name, stmt->buffer->dtype, size * static_cast<int64_t>(rows_.size()));
+        copies_[stmt->buffer] = all;
+        return alloc(all, run(stmt->children[0]));
+      }
+      default: CHECK(false, "a statement that cannot be jammed"); return stmt;
+    }
+  }
+
+ private:
+  bool varies(const Expr& e) const {
+    if (e->kind == ExprKind::var) return e->name == variable_ || varying_.count(e->name) > 0;
+    if (e->kind == ExprKind::load && copies_.count(e->buffer)) return true;
+    for (const Expr& arg : e->args)
+      if (varies(arg)) return true;
+    return false;
+  }
+
+  static std::string copy_name(const std::string& name, size_t i) { return fmt::format("{}_{}", name, i); }
+
+  // Index into the i-th copy of a local buffer, counted in elements of the accessed type.
+  Expr copy_index(const Buffer& buffer, const Expr& index, Type accessed, size_t i) const {
+    const int64_t bytes = buffer->local_size * bytes_of(buffer->dtype);
+    CHECK(bytes % bytes_of(accessed.dtype) == 0, "'{}' is read as elements that do not divide it", buffer->name);
+    return index + Expr(static_cast<int64_t>(i) * (bytes / bytes_of(accessed.dtype)));
+  }
+
+  Expr copy(const Expr& root, size_t i) const {
+    return rewrite(root, [&](const Expr& e) -> Expr {
+      if (e->kind == ExprKind::var) {
+        if (e->name == variable_) return rows_[i];
+        return varying_.count(e->name) ? var(copy_name(e->name, i), e->type) : e;
+      }
+      const auto found = e->kind == ExprKind::load ? copies_.find(e->buffer) : copies_.end();
+      if (found == copies_.end()) return e;
+      return load_as(e->type, found->second, copy_index(e->buffer, e->args[0], e->type, i), e->args.size() > 1 ? e->args[1] : Expr());
+    });
+  }
+
+  Stmt copy_store(const Stmt& stmt, size_t i) const {
+    Expr index = copy(stmt->args[0], i);
+    Buffer buffer = stmt->buffer;
+    const auto found = copies_.find(buffer);
+    if (found != copies_.end()) {
+      index = copy_index(buffer, index, stmt->args[1]->type, i);
+      buffer = found->second;
+    }
+    return store(buffer, index, copy(stmt->args[1], i), stmt->args.size() > 2 ? copy(stmt->args[2], i) : Expr());
+  }
+
+  Stmt run_let(const Stmt& stmt) {
+    if (!varies(stmt->args[0])) return let(stmt->name, stmt->args[0], run(stmt->children[0]));
+    std::vector<Expr> values;
+    for (size_t i = 0; i < rows_.size(); ++i) values.push_back(copy(stmt->args[0], i));
+    varying_.insert(stmt->name);
+    Stmt body = run(stmt->children[0]);
+    varying_.erase(stmt->name);
+    for (size_t i = rows_.size(); i-- > 0;) body = let(copy_name(stmt->name, i), values[i], body);
+    return body;
+  }
+
+  std::string variable_;
+  std::vector<Expr> rows_;
+  std::set<std::string> varying_;        // lets that differ from row to row
+  std::map<Buffer, Buffer> copies_;      // locals made inside, one copy a row
+};
+
+// The loop in steps of each factor in turn; each factor divides the one before, the last is 1.
+Stmt tile(const Stmt& stmt, const std::vector<int>& factors) {
+  const Expr& extent = stmt->args[0];
+  std::vector<Stmt> parts;
+  Expr start(0), left = extent;
+  for (int factor : factors) {
+    const std::string step = fmt::format("{}_x{}", stmt->name, factor);
+    std::vector<Expr> rows;
+    for (int i = 0; i < factor; ++i) rows.push_back(start + var(step) * Expr(factor) + Expr(i));
+    parts.push_back(loop(step, left / Expr(factor), LoopKind::serial, Jam(stmt->name, rows).run(stmt->children[0])));
+    start = extent / Expr(factor) * Expr(factor);
+    left = extent % Expr(factor);
+  }
+  return block(std::move(parts));
+}
+
+Stmt only_row(const Stmt& stmt) { return Jam(stmt->name, {Expr(0)}).run(stmt->children[0]); }
+
+Stmt replace_independent(const Stmt& root, const std::function<Stmt(const Stmt&)>& change) {
+  return rewrite(root, {}, [&](const Stmt& stmt) {
+    return stmt->kind == StmtKind::loop && stmt->loop == LoopKind::independent ? change(stmt) : stmt;
+  });
+}
+
+// The size that is the extent of the kernel's independent loop, or "".
+std::string row_size(const Stmt& stmt) {
+  if (stmt->kind == StmtKind::loop && stmt->loop == LoopKind::independent)
+    return stmt->args[0]->kind == ExprKind::size ? stmt->args[0]->name : "";
+  for (const Stmt& child : stmt->children)
+    if (const std::string name = row_size(child); !name.empty()) return name;
+  return "";
+}
+
+int64_t upper_bound(const Program& program, const std::string& size) {
+  for (const SizeDecl& decl : program.sizes)
+    if (decl.name == size) return decl.at_most;
+  return 0;
+}
+
+}  // namespace
+
+Program tile_rows(const Program& program, const Target& target) {
+  // Two registers a row (a sum and an integer sum) plus weights and temporaries.
+  const std::vector<int> factors = target.vector_registers >= 32 ? std::vector<int>{8, 2, 1} : std::vector<int>{4, 1};
+  Program result = program;
+  result.kernels.clear();
+  std::map<std::string, std::vector<Variant>> variants;
+  for (const Kernel& kernel : program.kernels) {
+    const std::string size = row_size(kernel.body);
+    if (!size.empty()) {
+      Kernel one = kernel;
+      one.name += "_one_row";
+      one.body = replace_independent(kernel.body, only_row);
+      variants[kernel.name].push_back({one.name, Dim::size(size), 1, 1});
+      result.kernels.push_back(std::move(one));
+    }
+    Kernel many = kernel;
+    many.body = replace_independent(kernel.body, [&](const Stmt& stmt) { return tile(stmt, factors); });
+    variants[kernel.name].push_back({many.name, size.empty() ? Dim(0) : Dim::size(size), 0, upper_bound(program, size)});
+    result.kernels.push_back(std::move(many));
+  }
+  for (Launch& launch : result.launches) launch.variants = variants[launch.variants[0].kernel];
+  return result;
+}
+
+}  // namespace hearth

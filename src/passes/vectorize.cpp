@@ -1,0 +1,181 @@
+// vectorize: vector loops -> vector expressions. Every iteration becomes a lane: what depends on the loop variable gets lanes, what
+// does not stays scalar and is broadcast where both meet.
+//
+//   vector i < 32 { y[i] = x[i] * s }   ->   serial i < 2 { y[i*16 .. +16] = x[i*16 .. +16] * broadcast(s) }
+#include <map>
+#include <optional>
+#include <set>
+
+#include "base/check.h"
+#include "ir/rewrite.h"
+#include "passes/pass.h"
+
+namespace hearth {
+namespace {
+
+constexpr int kMostLanes = 16;
+
+// Turns the statement of one iteration into that of `lanes` iterations; `lane` counts them from 0.
+class Vectorizer {
+ public:
+  Vectorizer(std::string lane, int lanes) : lane_(std::move(lane)), lanes_(lanes) {}
+
+  Stmt run(const Stmt& stmt) {
+    switch (stmt->kind) {
+      case StmtKind::block: {
+        std::vector<Stmt> children;
+        for (const Stmt& child : stmt->children) children.push_back(run(child));
+        return block(std::move(children));
+      }
+      case StmtKind::loop:
+        CHECK(!varies(stmt->args[0]), "loop '{}' runs a different number of times in each lane", stmt->name);
+        return loop(stmt->name, stmt->args[0], stmt->loop, run(stmt->children[0]));
+      case StmtKind::let: return run_let(stmt);
+      case StmtKind::store: return run_store(stmt);
+      case StmtKind::when: return run_when(stmt);
+      case StmtKind::alloc: {
+        const Buffer wide = local_buffer(stmt->buffer->name, stmt->buffer->dtype, stmt->buffer->local_size * lanes_);
+        widened_[stmt->buffer] = wide;
+        return alloc(wide, run(stmt->children[0]));
+      }
+      default: CHECK(false, "a statement that cannot be vectorized"); return stmt;
+    }
+  }
+
+ private:
+  bool varies(const Expr& e) const {
+    if (e->kind == ExprKind::var) return e->name == lane_ || varying_.count(e->name) > 0;
+    if (e->kind == ExprKind::load && widened_.count(e->buffer)) return true;
+    for (const Expr& arg : e->args)
+      if (varies(arg)) return true;
+    return false;
+  }
+
+  // How far the index moves from lane to lane, where that is a constant.
+  std::optional<int64_t> stride(const Expr& e) const {
+    if (!varies(e)) return 0;
+    if (e->kind == ExprKind::var && e->name == lane_) return 1;
+    if (e->kind != ExprKind::binary) return std::nullopt;
+    const auto a = stride(e->args[0]), b = stride(e->args[1]);
+    if (!a || !b) return std::nullopt;
+    if (e->binary == BinaryOp::add) return *a + *b;
+    if (e->binary == BinaryOp::sub) return *a - *b;
+    if (e->binary != BinaryOp::mul) return std::nullopt;
+    for (int i : {0, 1}) {
+      const Expr& factor = e->args[static_cast<size_t>(i)];
+      if (factor->kind == ExprKind::constant) return (i == 0 ? *b : *a) * factor->integer;
+    }
+    return std::nullopt;
+  }
+
+  Expr first_lane(const Expr& e) const { return substitute(e, {{lane_, Expr(0)}}); }
+  Expr both(const Expr& e) const { return varies(e) ? wide(e) : broadcast(e, lanes_); }
+
+  Expr wide_load(const Expr& e) const {
+    const int inner = e->type.lanes;
+    const Type type = e->type.with_lanes(inner * lanes_);
+    const Expr& index = e->args[0];
+    CHECK(e->args.size() == 1, "a masked load is vectorized twice");
+    const auto widened = widened_.find(e->buffer);
+    if (widened != widened_.end()) {
+      CHECK(inner == 1 && !varies(index), "a local array is indexed by lane");
+      return load_as(type, widened->second, index * Expr(lanes_));
+    }
+    if (stride(index) == inner) return load_as(type, e->buffer, first_lane(index), inner == 1 ? mask_ : Expr());
+    Expr at = wide(index);
+    if (inner > 1) at = interleave(at, inner) + broadcast(ramp(Expr(0), Expr(1), inner), lanes_);
+    return load_as(type, e->buffer, at, inner == 1 ? mask_ : Expr());
+  }
+
+  Expr wide(const Expr& e) const {
+    const Type type = e->type.with_lanes(e->type.lanes * lanes_);
+    switch (e->kind) {
+      case ExprKind::var:
+        return e->name == lane_ ? ramp(Expr(0), Expr(1), lanes_) : var(e->name, type);
+      case ExprKind::load: return wide_load(e);
+      case ExprKind::unary: return unary(e->unary, wide(e->args[0]));
+      case ExprKind::binary: return binary(e->binary, both(e->args[0]), both(e->args[1]));
+      case ExprKind::fma: return fma(both(e->args[0]), both(e->args[1]), both(e->args[2]));
+      case ExprKind::select: return select(both(e->args[0]), both(e->args[1]), both(e->args[2]));
+      case ExprKind::cast: return cast(type, wide(e->args[0]));
+      case ExprKind::bitcast: return bitcast(type, wide(e->args[0]));
+      case ExprKind::dot4: return dot4(both(e->args[0]), both(e->args[1]), both(e->args[2]));
+      case ExprKind::interleave: return interleave(wide(e->args[0]), type.lanes / wide(e->args[0])->type.lanes);
+      case ExprKind::broadcast:
+        CHECK(e->args[0]->type.lanes == 1, "a vector is broadcast in each lane");
+        return interleave(wide(e->args[0]), e->type.lanes);
+      case ExprKind::ramp:
+        return interleave(both(e->args[0]), e->type.lanes) + broadcast(ramp(Expr(0), e->args[1], e->type.lanes), lanes_);
+      default: CHECK(false, "an expression that cannot be vectorized"); return e;
+    }
+  }
+
+  Stmt run_let(const Stmt& stmt) {
+    if (!varies(stmt->args[0])) return let(stmt->name, stmt->args[0], run(stmt->children[0]));
+    const Expr value = wide(stmt->args[0]);
+    varying_.insert(stmt->name);
+    const Stmt body = run(stmt->children[0]);
+    varying_.erase(stmt->name);
+    return let(stmt->name, value, body);
+  }
+
+  Stmt run_store(const Stmt& stmt) {
+    CHECK(stmt->args.size() == 2, "a masked store is vectorized twice");
+    const Expr& index = stmt->args[0];
+    const Expr& value = stmt->args[1];
+    const auto widened = widened_.find(stmt->buffer);
+    if (widened != widened_.end()) return store(widened->second, index * Expr(lanes_), both(value), mask_);
+    if (!varies(index)) {
+      CHECK(!varies(value), "lanes store different values at one place of '{}'", stmt->buffer->name);
+      return stmt;
+    }
+    const int inner = value->type.lanes;
+    if (stride(index) == inner) return store(stmt->buffer, first_lane(index), both(value), inner == 1 ? mask_ : Expr());
+    CHECK(inner == 1, "a vector store with gaps between lanes");
+    return store(stmt->buffer, wide(index), both(value), mask_);
+  }
+
+  Stmt run_when(const Stmt& stmt) {
+    const auto child = [&](size_t i) { return i < stmt->children.size() ? run(stmt->children[i]) : nullptr; };
+    if (!varies(stmt->args[0])) return when(stmt->args[0], child(0), child(1));
+    const Expr kept = mask_, condition = wide(stmt->args[0]);
+    const auto under = [&](const Expr& mask) { mask_ = kept ? binary(BinaryOp::logical_and, kept, mask) : mask; };
+    under(condition);
+    std::vector<Stmt> parts{child(0)};
+    if (stmt->children.size() > 1) {
+      under(unary(UnaryOp::logical_not, condition));
+      parts.push_back(child(1));
+    }
+    mask_ = kept;
+    return block(std::move(parts));
+  }
+
+  std::string lane_;
+  int lanes_;
+  Expr mask_;                            // lanes at work; none: all
+  std::set<std::string> varying_;        // lets that have lanes
+  std::map<Buffer, Buffer> widened_;     // locals made inside: one element becomes `lanes` neighbours
+};
+
+Stmt vectorize_loop(const Stmt& stmt) {
+  if (stmt->kind != StmtKind::loop || stmt->loop != LoopKind::vector) return stmt;
+  const Expr& extent = stmt->args[0];
+  int lanes = extent->kind == ExprKind::constant ? kMostLanes : 1;
+  while (lanes > 1 && extent->integer % lanes != 0) lanes /= 2;
+  if (lanes == 1) return loop(stmt->name, extent, LoopKind::serial, stmt->children[0]);
+  const std::string lane = stmt->name + "_lane";
+  const bool whole = extent->integer == lanes;
+  const Expr i = whole ? var(lane) : var(stmt->name) * Expr(lanes) + var(lane);
+  const Stmt body = Vectorizer(lane, lanes).run(substitute(stmt->children[0], {{stmt->name, i}}));
+  return whole ? body : loop(stmt->name, Expr(extent->integer / lanes), LoopKind::serial, body);
+}
+
+}  // namespace
+
+Program vectorize(const Program& program, const Target&) {
+  Program result = program;
+  for (Kernel& kernel : result.kernels) kernel.body = rewrite(kernel.body, {}, vectorize_loop);
+  return result;
+}
+
+}  // namespace hearth
