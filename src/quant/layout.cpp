@@ -38,11 +38,11 @@ Dim bytes_of(const Storage2D& storage, const Layout& layout, const Dim& rows, co
   return padded * (columns / storage.block * storage.block_bytes);
 }
 
-Expr field_index(const Storage2D& storage, const Layout& layout, int field, Expr element, Expr panel, Expr row, Expr block,
-                 Expr blocks_per_row) {
+Expr field_index(const Storage2D& storage, const Layout& layout, int field, Expr element, Expr panel, Expr row,
+                 Expr block, Expr blocks_per_row) {
   const Field& what = storage.fields[field];
   const int size = bytes_of(what.dtype), step = interleave_of(what), offset = offset_of(storage, field);
-  CHECK(storage.block_bytes % size == 0 && offset % size == 0, "field '{}' is not aligned to its {} bytes", what.name, size);
+  CHECK(storage.block_bytes % size == 0 && offset % size == 0, "field '{}' is not aligned to {}", what.name, size);
   const int block_step = layout.rows * (storage.block_bytes / size);
   if (layout.rows == 1) return ((panel + row) * blocks_per_row + block) * block_step + (element + offset / size);
   const Expr start = (panel * blocks_per_row + block) * block_step;
@@ -66,8 +66,8 @@ ReadField read_fields(const Storage2D& storage, const Layout& layout, Buffer byt
       if (lanes == step) return load_as(type, bytes, at(index, first));
       const int start = layout.rows * offset_of(storage, field), block_step = layout.rows * storage.block_bytes;
       if (lanes == 1 && step == 4 && start % 4 == 0 && block_step % 4 == 0) {
-        const Expr word = (panel * blocks_per_row + block) * (block_step / 4) + first + (index / 4 * layout.rows + start / 4);
-        return read_bytes_by_words(what, bytes, word, index, rows);
+        const Expr of_block = (panel * blocks_per_row + block) * (block_step / 4) + first;
+        return read_bytes_by_words(what, bytes, of_block + (index / 4 * layout.rows + start / 4), index, rows);
       }
     }
     const Expr elements = lanes == 1 ? index : ramp(index, 1, lanes);              // a gather: rows outermost

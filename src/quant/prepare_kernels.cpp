@@ -26,6 +26,10 @@ Stmt copy_all(Type type, Buffer from, Expr from_index, Buffer to, Expr to_index,
                      copy(type.with_lanes(1), from, from_index + one, to, to_index + one))});
 }
 
+Stmt rows_of_blocks(Expr blocks, Stmt body) {
+  return loop("row", size_expr("rows"), LoopKind::parallel, loop("block", blocks, LoopKind::serial, body));
+}
+
 // How the chunks of one field move: `lanes` units of type `unit`, which divides every offset involved.
 struct Chunk {
   DType unit;
@@ -62,7 +66,8 @@ Stmt pack_block(const Storage2D& storage, const Panel& panel, Expr block_index, 
     const Type type{chunk.unit, chunk.lanes};
     const Expr at = var("chunk");
     const Expr from = (block_index * storage.block_bytes + offset) / unit + at * chunk.lanes;
-    const Expr to = (panel.start + (block_index * storage.block_bytes + offset) * rows) / unit + at * (rows * chunk.lanes);
+    const Expr of_block = panel.start + (block_index * storage.block_bytes + offset) * rows;
+    const Expr to = of_block / unit + at * (rows * chunk.lanes);
     std::vector<Stmt> moves;
     for (int row = 0; row < rows; ++row) {
       const Expr begin = panel.starts[row], target = to + row * chunk.lanes;
@@ -112,7 +117,7 @@ Kernel encode_kernel(const Scheme& scheme, DType source) {
   Kernel kernel{.name = fmt::format("encode_{}_{}", scheme.name, name_of(source))};
   kernel.params = {{from, Access::read}, {to, Access::write}};
   kernel.extent = Dim::size("rows");
-  kernel.body = loop("row", size_expr("rows"), LoopKind::parallel, loop("block", blocks, LoopKind::serial, steps.done()));
+  kernel.body = rows_of_blocks(blocks, steps.done());
   return kernel;
 }
 
@@ -161,7 +166,7 @@ Kernel decode_kernel(const Scheme& scheme) {
   Kernel kernel{.name = "decode_" + scheme.name};
   kernel.params = {{bytes, Access::read}, {values, Access::write}};
   kernel.extent = Dim::size("rows");
-  kernel.body = loop("row", size_expr("rows"), LoopKind::parallel, loop("block", blocks, LoopKind::serial, block(stores)));
+  kernel.body = rows_of_blocks(blocks, block(stores));
   return kernel;
 }
 

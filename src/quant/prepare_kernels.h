@@ -15,8 +15,8 @@ inline constexpr int kWidenChunk = 4096;                 // elements an iteratio
 // (a multiple of the scheme's block). Extent: rows.
 Kernel encode_kernel(const Scheme& scheme, DType source);
 
-// source u8 (read): blocks in row order; row_map i64 [panels * layout.rows] (read): the source row of each packed row, -1
-// for a row of zero bytes; packed u8 (write): the layout's order. Sizes panels, blocks_per_row. Extent: panels.
+// source u8 (read): blocks in row order; row_map i64 [panels * layout.rows] (read): the source row of each packed row,
+// -1 for a row of zero bytes; packed u8 (write): the layout's order. Sizes panels, blocks_per_row. Extent: panels.
 Kernel pack_kernel(const Storage2D& storage, const Layout& layout);
 
 // bytes u8 (read): blocks in row order; values f32 [rows * columns] (write). Sizes rows, columns. Extent: rows.

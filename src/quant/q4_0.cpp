@@ -20,9 +20,9 @@ Stmt encode(Buffer values, Buffer bytes) {
   steps.add(store(bytes, 0, cast(DType::f16, d)));
   auto codes = [&](int at) {
     const Expr scaled = load_as({DType::f32, kHalf}, values, at) * per_d + f32(8.5f);
-    // 1/d overflows where d is far below what f16 holds; such a block decodes to zeros whatever its codes are.
-    const Expr safe = select(scaled < f32(128), scaled, spread(f32(0), kHalf));
-    return min(cast(DType::u8, safe), constant_int({DType::u8, kHalf}, 15));
+    // Where d is so small that 1/d overflows, infinities and NaN become codes 0 here; such a block decodes to zeros.
+    const Expr code = cast(DType::u8, nearest_int(unary(UnaryOp::floor, scaled)));
+    return min(code, constant_int({DType::u8, kHalf}, 15));
   };
   steps.add(store(bytes, kQsAt, codes(0) | (codes(kHalf) << 4)));
   return steps.done();

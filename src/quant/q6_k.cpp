@@ -26,7 +26,8 @@ Stmt code_groups(Buffer values, Buffer bytes, Buffer codes, Expr d, const Symmet
   const Expr nothing = steps.let("no_group", code_scale == f32(0));
   const Expr x = load_as({DType::f32, kGroup}, values, group * kGroup);
   const Expr keep = spread(step == f32(0), kGroup);
-  const Expr code = clamp(select(keep, nearest_int(code_scale * x), nearest_int(x / step)), -kBound, kBound - 1) + kBound;
+  const Expr level = select(keep, nearest_int(code_scale * x), nearest_int(x / step));
+  const Expr code = clamp(level, -kBound, kBound - 1) + kBound;
   // A group of zeros was given code 0, not 32, and a zero scale.
   const Expr kept = select(select(keep, spread(nothing, kGroup), keep), constant_int({DType::i32, kGroup}, 0), code);
   steps.add(store(codes, group * kGroup, cast(DType::u8, kept)));

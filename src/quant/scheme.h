@@ -1,16 +1,17 @@
 // A quantization scheme: how a block of numbers is kept in bytes, as formulas. One scheme, one file.
 //
-// A row of weights is cut into blocks of `block` elements. A block is a record of named fields (arrays of small integers or
-// f16), in the order and packing of GGUF. Elements of a block are addressed by nested axes, outermost first, whose
+// A row of weights is cut into blocks of `block` elements. A block is a record of named fields (arrays of small
+// integers or f16), in the order and packing of GGUF. Elements of a block are addressed by nested axes, outermost first, whose
 // sizes multiply to `block`; the last axis runs inside a group that shares scale and offset, so
 //     value(k) = scale(axes) * (code(axes) - zero) + offset(axes)
 // where scale, offset do not depend on the last axis. Formulas never compute addresses: they read fields through
 // `Fields`, and a Layout (layout.h) decides where a field's element of a row lies. So one formula serves GGUF's
-// row order, panels for any vector width, and the interpreter. A formula may be asked with a ReadField that reads R rows at
-// once (R*lanes lanes, rows outermost): it takes lanes from what it reads, never from `lanes` itself.
+// row order, panels for any vector width, and the interpreter. A formula may be asked with a ReadField that reads R
+// rows at once (R*lanes lanes, rows outermost): it takes lanes from what it reads, never from `lanes` itself.
 //
-// To add a scheme: write src/quant/<name>.cpp with HEARTH_SET_MEMBER(scheme, <name>) at the start of a line and a function
-// `Scheme <name>()` that fills every member below (q4_0.cpp is the shortest example; quant/formula.h has the small words).
+// To add a scheme: write src/quant/<name>.cpp with HEARTH_SET_MEMBER(scheme, <name>) at the start of a line and a
+// function `Scheme <name>()` that fills every member below (q4_0.cpp is a short example; quant/formula.h has the small
+// words).
 // tests/quant walks every scheme; where another program defines the bytes, add what it makes of tests/quant/inputs.h as
 // tests/fixtures/quant/<name>.bin. Nothing else names a scheme: flags, layouts, baking and matmuls use find_scheme().
 // Choose axes so that with constant outer axes all selects and shifts fold, and `code` is one or two bit operations.
@@ -47,8 +48,8 @@ struct Scheme {
   std::function<Expr(const ReadField&, const Axes&)> scale;      // f32
   std::function<Expr(const ReadField&, const Axes&)> offset;     // f32; empty: none
 
-  // encode: statements that read the block's values from `values` (local f32 buffer, `block` elements, in order of k) and write
-  // the block's bytes, GGUF order, into `bytes` (local u8 buffer, block_bytes()).
+  // encode: statements that read the block's values from `values` (local f32 buffer, `block` elements, in order of k)
+  // and write the block's bytes, GGUF order, into `bytes` (local u8 buffer, block_bytes()).
   std::function<Stmt(Buffer values, Buffer bytes)> encode;
 
   int block_bytes() const;
@@ -56,7 +57,7 @@ struct Scheme {
   int group() const { return axes.back(); }
 };
 
-// f32 values of `lanes` neighbours along the last axis: scale * (code - zero) + offset, in this exact order of operations.
+// f32 values of `lanes` neighbours along the last axis: scale * (code - zero) + offset, in exactly this order.
 // Where `read` reads R rows at once: R*lanes values, rows outermost.
 Expr decode(const Scheme& scheme, const ReadField& read, const Axes& at, int lanes);
 

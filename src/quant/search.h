@@ -1,7 +1,7 @@
-// Searches for good scales of the k-quants, GGUF's reference algorithms step by step, all groups of a block side by side.
+// Searches for good scales of the k-quants: GGUF's reference algorithms step by step, all groups of a block at once.
 //
-// The reference sums over a group's values in order. Here each vector lane is one group, so lanes are summed in that same
-// order and results agree bit for bit while all lanes work.
+// The reference sums over a group's values in order. Here each vector lane is one group, so lanes are summed in that
+// same order and results agree bit for bit while all lanes work.
 #pragma once
 
 #include "ir/loop.h"
@@ -11,7 +11,7 @@ namespace hearth {
 // value ~ scale * code - min, code in [0, code_max], weighted by |x| + root of the mean square.
 struct AffineSearch {
   int code_max = 15;
-  float first_step = -1.0f;      // tried scales: (code_max + first_step + 0.1 * i) codes over the range, i = 0..last_step
+  float first_step = -1.0f;      // tried: code_max + first_step + 0.1 * i codes over the range, i = 0..last_step
   int last_step = 20;
 };
 // Results for each group, f32 [groups]. Codes that belong to them: clamp(nearest_int(code_scale * (x - code_low))).

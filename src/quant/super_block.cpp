@@ -31,7 +31,8 @@ Stmt pack_scales(Buffer scales, Buffer mins, Buffer bytes) {
   const Type four{DType::u8, 4};
   auto part = [&](Buffer from, int at) { return load_as(four, from, at); };
   auto with_high_bits = [&](Buffer from) { return part(from, 0) | (part(from, 4) >> 4 << 6); };
-  return block({store(bytes, kSuperScalesAt, with_high_bits(scales)), store(bytes, kSuperScalesAt + 4, with_high_bits(mins)),
+  return block({store(bytes, kSuperScalesAt, with_high_bits(scales)),
+                store(bytes, kSuperScalesAt + 4, with_high_bits(mins)),
                 store(bytes, kSuperScalesAt + 8, (part(scales, 4) & 15) | (part(mins, 4) << 4))});
 }
 

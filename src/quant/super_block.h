@@ -1,4 +1,4 @@
-// What q4_k and q5_k share: 8 groups of 32 under one pair of f16 (d, dmin), with 6-bit scales and mins packed in 12 bytes.
+// What q4_k and q5_k share: 8 groups of 32 under one pair of f16 (d, dmin), 6-bit scales and mins packed in 12 bytes.
 //     value = d * scale(group) * code - dmin * min(group)
 #pragma once
 

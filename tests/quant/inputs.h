@@ -1,4 +1,4 @@
-// Rows of numbers and bytes by formula, the same on every machine: what the goldens of tests/fixtures/quant were made from.
+// Rows of numbers and bytes by formula, the same on every machine: what tests/fixtures/quant was made from.
 #pragma once
 
 #include <bit>

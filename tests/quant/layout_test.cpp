@@ -16,6 +16,8 @@ struct Case {
   int panel_rows, rows;
 };
 
+void PrintTo(const Case& one, std::ostream* out) { *out << one.rows << " rows of " << one.name; }
+
 struct Storage {
   Storage2D parts;
   std::vector<int> halves;       // byte offsets of f16 fields
@@ -58,7 +60,8 @@ Kernel unpack_kernel(const Storage2D& storage, const Layout& layout, Read how, b
     const Expr first = element * lanes;
     const Expr value = read_fields(storage, layout, from, panel, row, at, blocks)(field, first, lanes);
     const Expr elements = lanes == 1 ? broadcast(first, rows) : broadcast(ramp(first, 1, lanes), rows);
-    const Expr index = field_index(storage, {}, field, elements, panel * layout.rows + spread(row, rows * lanes), 0, at, blocks);
+    const Expr global_row = panel * layout.rows + spread(row, rows * lanes);
+    const Expr index = field_index(storage, {}, field, elements, global_row, 0, at, blocks);
     stmts.push_back(loop("element", storage.fields[i].count / lanes, LoopKind::serial, store(to, index, value)));
   }
   Stmt body = loop("block", blocks, LoopKind::serial, block(stmts));
@@ -101,7 +104,7 @@ TEST_P(EveryLayout, ReadsBackWhatWasPacked) {
       std::vector<uint8_t> got(want.size(), 0xee);
       run(unpack_kernel(parts_, layout_, how, chunks), {raw(packed), raw(got)},
           {{"panels", panels_}, {"blocks_per_row", blocks_}});
-      EXPECT_EQ(got, want) << (how == Read::one_row ? "a row" : "all rows") << (chunks ? ", chunks" : ", single elements");
+      EXPECT_EQ(got, want) << (how == Read::one_row ? "a row" : "all rows") << (chunks ? ", chunks" : ", elements");
     }
   }
 }
@@ -144,7 +147,8 @@ std::vector<Case> cases() {
   for (const char* plain : {"f32", "f16", "bf16", "i8"}) names.push_back(plain);
   std::vector<Case> all;
   for (const std::string& name : names)
-    for (auto [panel_rows, rows] : {std::pair{1, 3}, {2, 5}, {4, 7}, {8, 16}, {16, 19}}) all.push_back({name, panel_rows, rows});
+    for (auto [panel_rows, rows] : {std::pair{1, 3}, {2, 5}, {4, 7}, {8, 16}, {16, 19}})
+      all.push_back({name, panel_rows, rows});
   return all;
 }
 

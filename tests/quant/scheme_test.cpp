@@ -120,7 +120,8 @@ TEST_P(EveryScheme, FormulasHoldForAnyAxes) {
   Stmt body = store(to, (row * blocks_ + at) * scheme_.block + k, decode(scheme_, read, axes, 1));
   for (size_t i = axes.size(); i-- > 0;) body = loop("a" + std::to_string(i), scheme_.axes[i], LoopKind::serial, body);
   body = loop("row", size_expr("rows"), LoopKind::parallel, loop("block", blocks_, LoopKind::serial, body));
-  run({"decode_each", {{from, Access::read}, {to, Access::write}}, Dim::size("rows"), body}, {raw(bytes), raw(got)}, sizes);
+  const Kernel each{"decode_each", {{from, Access::read}, {to, Access::write}}, Dim::size("rows"), body};
+  run(each, {raw(bytes), raw(got)}, sizes);
   EXPECT_EQ(hash_of(got.data(), got.size()), hash_of(want.data(), want.size()));
 }
 
