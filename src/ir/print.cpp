@@ -231,9 +231,13 @@ class Printer {
       std::string out = fmt::format("{} {} {}", expr(node.args[0], row.precedence), row.symbol,
                                     expr(node.args[1], row.precedence + 1));
       const Expr& right = node.args[1];
-      bool subtracts = row.op == BinaryOp::add && right->kind == ExprKind::constant && right->type == kIndex &&
-                       right->integer < 0 && right->integer != INT64_MIN;
-      if (subtracts) out = fmt::format("{} - {}", expr(node.args[0], row.precedence), -right->integer);
+      bool subtracts = row.op == BinaryOp::add && right->kind == ExprKind::constant && !is_float(right->type.dtype) &&
+                       right->integer < 0 && right->integer != INT64_MIN && right->type.dtype != DType::u64;
+      if (subtracts) {      // x + -3 reads x - 3
+        ExprNode positive = *right;
+        positive.integer = -right->integer;
+        out = fmt::format("{} - {}", expr(node.args[0], row.precedence), constant_text(positive, 0));
+      }
       return row.precedence < at_least ? "(" + out + ")" : out;
     }
     return "<operator>";

@@ -1,13 +1,18 @@
 // Loop programs as text and back, and the verifier: print(parse(print(p))) == print(p).
 //
-//   sizes tokens in [1, 512]
-//   buffer x f32 [tokens * 2048] input
-//   kernel add_1(read a f32, write y f32) extent tokens {
+//   size tokens in [1, 512]
+//   buffer x f32 [tokens * 16] input
+//   kernel scale(read a f32, write y f32) extent tokens {
 //     parallel t < size tokens {
-//       let r f32 = load a[t * 4];
+//       let r f32 = a[t * 16] * 1.5f32;
 //       alloc acc f32 [16];
-//       vector l < 16 { store acc[l] = fma(r, 1.5f, f32(0)); }
-//       y[ramp(t*16, 1, 16)] = ...
+//       vector l < 16 {
+//         acc[l] = fma(r, a[t * 16 + l], 1f32);
+//       }
+//       y[t * 16] = acc:f32x16[0];
+//     }
+//   }
+//   launch scale (x, z)
 //
 // The exact grammar is written down in docs/IR.md.
 #pragma once
