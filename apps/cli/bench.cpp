@@ -1,0 +1,197 @@
+// bench: tokens a second of prompts (pp) and generation (tg), in llama-bench's columns.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <memory>
+#include <thread>
+
+#include "cli.h"
+#include "terminal.h"
+
+namespace cli {
+namespace {
+
+struct BenchFlags {
+  ModelFlags model;
+  std::vector<int64_t> prompts{512}, generations{128};
+  std::vector<int> threads;
+  int repetitions = 5;
+  std::string output = "md";
+};
+
+struct Test {
+  int64_t prompt = 0, generated = 0;             // one of them is 0
+  int threads = 0;
+  std::vector<double> samples_ms;
+
+  int64_t tokens() const { return prompt + generated; }
+  std::string name() const { return prompt > 0 ? fmt::format("pp{}", prompt) : fmt::format("tg{}", generated); }
+};
+
+struct Spread {
+  double mean = 0, deviation = 0;
+};
+
+Spread spread_of(const std::vector<double>& values) {
+  Spread spread;
+  for (double value : values) spread.mean += value / static_cast<double>(values.size());
+  if (values.size() < 2) return spread;
+  double squares = 0;
+  for (double value : values) squares += (value - spread.mean) * (value - spread.mean);
+  spread.deviation = std::sqrt(squares / static_cast<double>(values.size() - 1));
+  return spread;
+}
+
+std::vector<double> rates_of(const Test& test) {
+  std::vector<double> rates;
+  for (double ms : test.samples_ms) rates.push_back(1000 * static_cast<double>(test.tokens()) / ms);
+  return rates;
+}
+
+// Ids that are the same in every run and look like nothing.
+std::vector<int32_t> some_ids(int64_t count, int64_t vocabulary) {
+  std::vector<int32_t> ids;
+  uint64_t state = 1;
+  for (int64_t i = 0; i < count; ++i) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    ids.push_back(static_cast<int32_t>((state >> 33) % static_cast<uint64_t>(vocabulary)));
+  }
+  return ids;
+}
+
+// One timed run from an empty state. Generating n tokens takes n steps: the first is the step of a one-token prompt.
+std::optional<double> run_once(const hearth::api::Model& model, const Test& test, int64_t vocabulary) {
+  const Json request = {{"ids", some_ids(std::max<int64_t>(1, test.prompt), vocabulary)},
+                        {"max_tokens", test.generated}, {"ignore_end", true}, {"temperature", 0}};
+  model.reset();
+  auto answer = model.generate(dump(request));
+  if (!answer) {
+    fail(answer.error);
+    return std::nullopt;
+  }
+  const Json timing = parse_answer(*answer);
+  return timing.value("prefill_ms", 0.0) + timing.value("decode_ms", 0.0);
+}
+
+// llama-bench's keys, where they mean something here.
+Json row_of(const Test& test, const Json& model) {
+  const Spread rate = spread_of(rates_of(test)), time = spread_of(test.samples_ms);
+  const Json details = model.value("details", Json::object());
+  return {{"build_number", hearth_version()}, {"model_filename", model.value("artifact", "")},
+          {"model_type", fmt::format("{} {}", model.value("name", ""), model.value("quant", ""))},
+          {"model_size", model.value("weight_bytes", 0)}, {"model_n_params", details.value("parameters", 0)},
+          {"backends", "CPU"}, {"target", model.value("target", "")}, {"n_threads", test.threads},
+          {"n_prompt", test.prompt}, {"n_gen", test.generated}, {"test", test.name()},
+          {"avg_ns", std::llround(time.mean * 1e6)}, {"stddev_ns", std::llround(time.deviation * 1e6)},
+          {"avg_ts", rate.mean}, {"stddev_ts", rate.deviation}, {"samples_ts", rates_of(test)}};
+}
+
+void print_markdown(const std::vector<Json>& rows) {
+  fmt::print("| {:<30} | {:>10} | {:>10} | {:<10} | {:>7} | {:>15} | {:>20} |\n", "model", "size", "params", "backend", "threads",
+             "test", "t/s");
+  fmt::print("| {:-<30} | {:->9}: | {:->9}: | {:-<10} | {:->6}: | {:->14}: | {:->19}: |\n", "", "", "", "", "", "", "");
+  for (const Json& row : rows) {
+    fmt::print("| {:<30} | {:>10} | {:>10} | {:<10} | {:>7} | {:>15} | {:>20} |\n", row.value("model_type", ""),
+               bytes_text(row.value("model_size", 0.0)), count_text(row.value("model_n_params", 0.0)), row.value("backends", ""),
+               row.value("n_threads", 0), row.value("test", ""),
+               fmt::format("{:.2f} ± {:.2f}", row.value("avg_ts", 0.0), row.value("stddev_ts", 0.0)));
+  }
+}
+
+void print_csv(const std::vector<Json>& rows) {
+  std::string header;
+  for (const auto& item : rows.front().items()) {
+    if (!item.value().is_array()) header += (header.empty() ? "" : ",") + item.key();
+  }
+  fmt::print("{}\n", header);
+  for (const Json& row : rows) {
+    std::string line;
+    for (const auto& item : row.items()) {
+      if (item.value().is_array()) continue;
+      std::string cell = item.value().is_string() ? item.value().get<std::string>() : dump(item.value());
+      for (size_t at = 0; (at = cell.find('"', at)) != std::string::npos; at += 2) cell.insert(at, 1, '"');
+      line += (line.empty() ? "\"" : ",\"") + cell + "\"";
+    }
+    fmt::print("{}\n", line);
+  }
+}
+
+void print_rows(const std::vector<Json>& rows, const std::string& output) {
+  if (rows.empty()) return;
+  if (output == "md") print_markdown(rows);
+  if (output == "csv") print_csv(rows);
+  if (output == "json") fmt::print("{}\n", dump(Json(rows), 2));
+  if (output == "jsonl") {
+    for (const Json& row : rows) fmt::print("{}\n", dump(row));
+  }
+}
+
+std::vector<Test> tests_of(const BenchFlags& flags) {
+  std::vector<Test> tests;
+  for (int64_t prompt : flags.prompts) {
+    if (prompt > 0) tests.push_back({.prompt = prompt});
+  }
+  for (int64_t generated : flags.generations) {
+    if (generated > 0) tests.push_back({.generated = generated});
+  }
+  return tests;
+}
+
+// All tests with one number of threads; rows are added as tests end. False: the line is printed already.
+bool run_tests(const BenchFlags& flags, int threads, const Surroundings& surroundings, std::vector<Json>& rows) {
+  std::vector<Test> tests = tests_of(flags);
+  Json options = flags.model.options(surroundings);
+  options["threads"] = threads;
+  int64_t most = 16;
+  for (const Test& test : tests) most = std::max(most, test.tokens() + 1);
+  if (!options.contains("context")) options["context"] = most;
+  const auto model = open_model(options);
+  if (!model) return false;
+  auto description = model->describe();
+  if (!description) return fail(description.error) == kDone;
+  const Json described = parse_answer(*description);
+  const int64_t vocabulary = std::max<int64_t>(1, described.value("vocabulary", int64_t{1}));
+  ProgressBar bar;
+  for (Test& test : tests) {
+    test.threads = described.value("device", Json::object()).value("threads", threads);
+    if (!run_once(*model, test, vocabulary)) return false;       // warms up
+    for (int i = 0; i < flags.repetitions; ++i) {
+      bar.show(test.name(), i, flags.repetitions);
+      const auto ms = run_once(*model, test, vocabulary);
+      if (!ms) return false;
+      test.samples_ms.push_back(std::max(1e-6, *ms));
+    }
+    rows.push_back(row_of(test, described));
+  }
+  return true;
+}
+
+int bench(const BenchFlags& flags, const Surroundings& surroundings) {
+  if (flags.model.name(surroundings).empty()) return fail("bench: no MODEL given, want a folder, a .gguf, a baked file or a name");
+  std::vector<Json> rows;
+  for (int threads : flags.threads.empty() ? std::vector<int>{0} : flags.threads) {
+    if (!run_tests(flags, threads, surroundings, rows)) return kFailed;
+  }
+  print_rows(rows, flags.output);
+  return kDone;
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("bench", "Tokens a second, as llama-bench counts them");
+  auto flags = std::make_shared<BenchFlags>();
+  flags->model.add_to(*command, ModelFlags::Use::open);
+  command->remove_option(command->get_option("--threads"));
+  command->add_option("-t,--threads", flags->threads, "threads, as 1,2,4 (default: one a core)")
+      ->delimiter(',')->allow_extra_args(false)->check(CLI::Range(1, 1024));
+  command->add_option("-p,--n-prompt", flags->prompts, "prompt tokens, as 128,512 (default: 512; 0: none)")
+      ->delimiter(',')->allow_extra_args(false)->check(CLI::Range(0, 1 << 24));
+  command->add_option("-n,--n-gen", flags->generations, "tokens to generate, as 32,128 (default: 128; 0: none)")
+      ->delimiter(',')->allow_extra_args(false)->check(CLI::Range(0, 1 << 24));
+  command->add_option("-r,--repetitions", flags->repetitions, "runs of each test (default: 5)")->check(CLI::Range(1, 100000));
+  command->add_option("-o,--output", flags->output, "md, json, jsonl or csv")->check(CLI::IsMember({"md", "json", "jsonl", "csv"}));
+  command->callback([=, &context] { context.exit = bench(*flags, context.surroundings); });
+}
+
+}  // namespace cli
