@@ -61,7 +61,9 @@ std::vector<Target> runnable_targets() {
   std::vector<Target> targets;
   for (const std::string& name : target_names()) {
     const auto target = find_target(name);
-    if (target.ok() && runs_here(*target).ok()) targets.push_back(*target);
+    if (!target.ok() || !runs_here(*target).ok()) continue;
+    const bool is_native = !targets.empty() && (targets[0].name + "+").starts_with(name + "+");
+    if (!is_native) targets.push_back(*target);
   }
   return targets;
 }

@@ -31,7 +31,7 @@ struct Trials {
   std::vector<Trial> trials;
 };
 
-// Fixed targets and "native", as far as this machine runs them.
+// "native" first, then the other targets that this machine runs.
 std::vector<Target> runnable_targets();
 
 // Random bytes; floats mix ordinary values with extremes of every kind.
