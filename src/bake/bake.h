@@ -24,6 +24,9 @@ struct Order {
   std::string dump;              // folder for the IR after each pass; "": none
   int threads = 0;               // 0: all
   std::function<void(const Progress&)> on_progress;      // may be empty
+  // Turns a GGUF vocabulary (Checkpoint::vocab) into the text of a tokenizer.json; given by who links text/, which
+  // belongs to the other tower. Empty: such a file is baked without a tokenizer.
+  std::function<Result<std::string>(const Json& vocab)> make_tokenizer;
 };
 
 // Bakes and writes `order.out`.

@@ -1,0 +1,10 @@
+# Writes OUT with the SHA-256 of all FILES (a ;-list): the compiler tower's version in cache keys.
+set(all "")
+foreach(file ${FILES})
+  file(SHA256 ${file} one)
+  string(APPEND all ${one})
+endforeach()
+string(SHA256 hash "${all}")
+string(SUBSTRING ${hash} 0 16 hash)
+file(WRITE ${OUT}.new "#pragma once\n#define HEARTH_COMPILER_HASH \"${hash}\"\n")
+file(COPY_FILE ${OUT}.new ${OUT} ONLY_IF_DIFFERENT)
