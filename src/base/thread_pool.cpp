@@ -20,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 // Spinning pays while every thread has a CPU; long enough for the sampler between two steps, short enough to idle cold.
 constexpr auto kSpin = std::chrono::microseconds(80);
+constexpr int kLooks = 64;                 // between two yields: about a microsecond
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -66,18 +67,20 @@ struct ThreadPool::Impl {
   alignas(64) std::atomic<uint32_t> phase{0};        // one more a barrier
   alignas(64) std::atomic<bool> stop{false};
 
-  // Returns the first value that is not `old`.
+  // Returns the first value that is not `old`. Yielding between looks costs little on an idle machine; on a busy one it
+  // lets a thread of ours that waits for this very CPU go on (without it two of them can hold each other up for long).
   uint32_t wait_change(const std::atomic<uint32_t>& word, uint32_t old) const {
     uint32_t now = word.load(std::memory_order_acquire);
     if (now != old) return now;
     if (spin) {
       const auto end = Clock::now() + kSpin;
       do {
-        for (int i = 0; i < 64; ++i) {
+        for (int i = 0; i < kLooks; ++i) {
           relax();
           now = word.load(std::memory_order_acquire);
           if (now != old) return now;
         }
+        std::this_thread::yield();
       } while (Clock::now() < end);
     }
     while ((now = word.load(std::memory_order_acquire)) == old) word.wait(old, std::memory_order_acquire);
