@@ -81,7 +81,9 @@ Result<AddedToken> read_token(JsonElement object, const Vocabulary& vocabulary, 
   AddedToken token{};
   TRY(token.text, string_field(object, "content", kWho));
   TRY(int64_t id, int_field(object, "id", next_id, kWho));
-  if (id < 0 || id > kMaxId) return error("{}: '{}': got id {}, want 0..{}", kWho, token.text.substr(0, 80), id, kMaxId);
+  if (id < 0 || id > kMaxId) {
+    return error("{}: '{}': got id {}, want 0..{}", kWho, token.text.substr(0, 80), id, kMaxId);
+  }
   int32_t known = vocabulary.find(token.text);
   token.id = known >= 0 && vocabulary.piece(static_cast<int32_t>(id)) != token.text ? known : static_cast<int32_t>(id);
   TRY(token.single_word, flag_field(object, "single_word", false, kWho));

@@ -46,7 +46,8 @@ class StringSet {
 class AddedTokens {
  public:
   // Tokens whose spelling the vocabulary has take the vocabulary's id.
-  static Result<AddedTokens> from_json(JsonElement tokenizer, const Vocabulary& vocabulary, const Normalizer& normalizer);
+  static Result<AddedTokens> from_json(JsonElement tokenizer, const Vocabulary& vocabulary,
+                                       const Normalizer& normalizer);
 
   // A stretch of text: an added token (id >= 0) or plain text (-1).
   struct Stretch {

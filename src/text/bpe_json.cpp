@@ -83,6 +83,8 @@ Result<Done> Bpe::read_merges(JsonElement model) {
   uint32_t rank = 0;
   for (JsonElement merge : list) {
     uint32_t own_rank = rank++;
+    std::string_view line;
+    if (merge.get(line) == simdjson::SUCCESS && line.substr(0, 8) == "#version") continue;
     Halves halves;
     if (!read_halves(merge, halves)) {
       if (skip_unknown) continue;

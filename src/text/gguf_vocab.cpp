@@ -81,7 +81,7 @@ std::string members(const Json& rest) {
 }
 
 std::string assemble(const GgufVocab& vocab, const std::string& model, const Json& rest) {
-  return R"({"version":"1.0","added_tokens":)" + added_tokens(vocab) + "," + members(rest) + R"(,"model":)" + model + "}";
+  return fmt::format(R"({{"version":"1.0","added_tokens":{},{},"model":{}}})", added_tokens(vocab), members(rest), model);
 }
 
 std::string vocab_list(const GgufVocab& vocab) {

@@ -43,8 +43,8 @@ Result<Done> read_template(JsonElement processor, Templates& templates) {
     if (special) {
       TRY_DONE(add_special(processor, *special, items));
     } else if (sequence) {
-      TRY(std::string id, string_field(*sequence, "id", kWho));
-      if (id != "A") return error("{}.single: got sequence '{}', want 'A'", kWho, id.substr(0, 80));
+      TRY(char32_t name, char_field(*sequence, "id", "A", kWho));
+      if (name != U'A') return error("{}.single: got another sequence than 'A'", kWho);
       items.push_back(PostProcessor::kText);
     } else {
       return error("{}.single: want SpecialToken or Sequence items", kWho);

@@ -1,4 +1,4 @@
-// Typed access to tokenizer.json by simdjson, without its exceptions: an absent field, or a value, or one line that says why not.
+// Typed access to tokenizer.json by simdjson, without its exceptions: a value, nothing, or one line that says why not.
 #pragma once
 
 #include <simdjson.h>
