@@ -71,15 +71,23 @@ std::optional<int64_t> floor_mod(int64_t a, int64_t b) {
 std::optional<int64_t> apply(DimKind kind, int64_t a, int64_t b) {
   int64_t out = 0;
   switch (kind) {
-    case DimKind::add: return __builtin_add_overflow(a, b, &out) ? std::nullopt : std::optional(out);
-    case DimKind::sub: return __builtin_sub_overflow(a, b, &out) ? std::nullopt : std::optional(out);
-    case DimKind::mul: return __builtin_mul_overflow(a, b, &out) ? std::nullopt : std::optional(out);
-    case DimKind::div: return floor_div(a, b);
-    case DimKind::mod: return floor_mod(a, b);
-    case DimKind::min: return std::min(a, b);
-    case DimKind::max: return std::max(a, b);
+    case DimKind::add:
+      return __builtin_add_overflow(a, b, &out) ? std::nullopt : std::optional(out);
+    case DimKind::sub:
+      return __builtin_sub_overflow(a, b, &out) ? std::nullopt : std::optional(out);
+    case DimKind::mul:
+      return __builtin_mul_overflow(a, b, &out) ? std::nullopt : std::optional(out);
+    case DimKind::div:
+      return floor_div(a, b);
+    case DimKind::mod:
+      return floor_mod(a, b);
+    case DimKind::min:
+      return std::min(a, b);
+    case DimKind::max:
+      return std::max(a, b);
     case DimKind::constant:
-    case DimKind::size: break;
+    case DimKind::size:
+      break;
   }
   return std::nullopt;
 }
@@ -135,12 +143,18 @@ std::optional<Dim> fold_constant_mod(const Dim& a, int64_t c) {
 
 std::optional<Dim> fold_with_constant(DimKind kind, const Dim& a, int64_t c) {
   switch (kind) {
-    case DimKind::add: return fold_constant_add(a, c);
-    case DimKind::sub: return c == INT64_MIN ? std::nullopt : std::optional(a + Dim(-c));
-    case DimKind::mul: return fold_constant_mul(a, c);
-    case DimKind::div: return fold_constant_div(a, c);
-    case DimKind::mod: return fold_constant_mod(a, c);
-    default: return std::nullopt;
+    case DimKind::add:
+      return fold_constant_add(a, c);
+    case DimKind::sub:
+      return c == INT64_MIN ? std::nullopt : std::optional(a + Dim(-c));
+    case DimKind::mul:
+      return fold_constant_mul(a, c);
+    case DimKind::div:
+      return fold_constant_div(a, c);
+    case DimKind::mod:
+      return fold_constant_mod(a, c);
+    default:
+      return std::nullopt;
   }
 }
 
@@ -223,12 +237,15 @@ Range range_of(const Dim& d, const std::vector<SizeDecl>& sizes) {
   }
   Range a = range_of(d.left(), sizes), b = range_of(d.right(), sizes);
   switch (d.kind()) {
-    case DimKind::sub: return {saturated(DimKind::sub, a.low, b.high), saturated(DimKind::sub, a.high, b.low)};
+    case DimKind::sub:
+      return {saturated(DimKind::sub, a.low, b.high), saturated(DimKind::sub, a.high, b.low)};
     case DimKind::div:
       // A divisor is at least 1 wherever the division has a use.
       return corners(DimKind::div, a, {std::max<int64_t>(b.low, 1), std::max<int64_t>(b.high, 1)});
-    case DimKind::mod: return {0, std::max<int64_t>(a.low >= 0 ? std::min(a.high, b.high - 1) : b.high - 1, 0)};
-    default: return corners(d.kind(), a, b);
+    case DimKind::mod:
+      return {0, std::max<int64_t>(a.low >= 0 ? std::min(a.high, b.high - 1) : b.high - 1, 0)};
+    default:
+      return corners(d.kind(), a, b);
   }
 }
 
@@ -241,23 +258,33 @@ namespace {
 int precedence(DimKind kind) {
   switch (kind) {
     case DimKind::add:
-    case DimKind::sub: return 1;
+    case DimKind::sub:
+      return 1;
     case DimKind::mul:
     case DimKind::div:
-    case DimKind::mod: return 2;
-    default: return 3;
+    case DimKind::mod:
+      return 2;
+    default:
+      return 3;
   }
 }
 
 const char* symbol(DimKind kind) {
   switch (kind) {
-    case DimKind::add: return " + ";
-    case DimKind::sub: return " - ";
-    case DimKind::mul: return " * ";
-    case DimKind::div: return " / ";
-    case DimKind::mod: return " % ";
-    case DimKind::min: return "min";
-    default: return "max";
+    case DimKind::add:
+      return " + ";
+    case DimKind::sub:
+      return " - ";
+    case DimKind::mul:
+      return " * ";
+    case DimKind::div:
+      return " / ";
+    case DimKind::mod:
+      return " % ";
+    case DimKind::min:
+      return "min";
+    default:
+      return "max";
   }
 }
 
@@ -270,7 +297,7 @@ std::string text_of(const Dim& d, int at_least) {
   int mine = precedence(d.kind());
   std::string out;
   if (ends_in_constant(d, DimKind::add) && d.right().value() < 0 && d.right().value() != INT64_MIN) {
-    out = fmt::format("{} - {}", text_of(d.left(), mine), -d.right().value());      // x + -3 reads x - 3
+    out = fmt::format("{} - {}", text_of(d.left(), mine), -d.right().value());  // x + -3 reads x - 3
   } else {
     out = text_of(d.left(), mine) + symbol(d.kind()) + text_of(d.right(), mine + 1);
   }

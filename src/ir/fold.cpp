@@ -1,4 +1,5 @@
-// Folding: x+0 -> x, (x+1)+2 -> x+3, (x*8+y)/8 -> x+y/8, known selects, constants of many lanes; integers, and exact floats.
+// Folding: x+0 -> x, (x+1)+2 -> x+3, (x*8+y)/8 -> x+y/8, known selects, constants of many lanes; integers, and exact
+// floats.
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -82,7 +83,7 @@ Expr fold_mul(const Expr& a, const Expr& b) {
   if (b->integer == 0) return b;
   if (b->integer == 1) return a;
   if (ends_in_constant(a, BinaryOp::mul)) return a->args[0] * (a->args[1] * b);
-  if (ends_in_constant(a, BinaryOp::add)) return a->args[0] * b + a->args[1] * b;      // moves the constant outward
+  if (ends_in_constant(a, BinaryOp::add)) return a->args[0] * b + a->args[1] * b;  // moves the constant outward
   if (a->kind == ExprKind::ramp && is_index(a->type)) {
     Expr c = constant_int(kIndex, b->integer);
     return ramp(a->args[0] * c, a->args[1] * c, a->type.lanes);
@@ -110,7 +111,8 @@ Expr fold_div(const Expr& a, const Expr& b) {
   if (ends_in_constant(a, BinaryOp::div) && right_constant(a) > 0 && right_constant(a) < bound && c < bound) {
     return a->args[0] / constant_int(a->type, right_constant(a) * c);
   }
-  if (ends_in_constant(a, BinaryOp::mod) && right_constant(a) > 0 && right_constant(a) <= c) return constant_int(a->type, 0);
+  if (ends_in_constant(a, BinaryOp::mod) && right_constant(a) > 0 && right_constant(a) <= c)
+    return constant_int(a->type, 0);
   if (a->kind == ExprKind::binary && a->binary == BinaryOp::add) {
     const Expr &u = a->args[0], &v = a->args[1];
     if (is_multiple(u, c) || is_multiple(v, c)) return u / b + v / b;
@@ -189,32 +191,43 @@ bool commutes(BinaryOp op) {
     case BinaryOp::eq:
     case BinaryOp::ne:
     case BinaryOp::logical_and:
-    case BinaryOp::logical_or: return true;
-    default: return false;
+    case BinaryOp::logical_or:
+      return true;
+    default:
+      return false;
   }
 }
 
 Expr fold_integers(BinaryOp op, const Expr& a, const Expr& b) {
   switch (op) {
-    case BinaryOp::add: return fold_add(a, b);
-    case BinaryOp::sub: return fold_sub(a, b);
-    case BinaryOp::mul: return fold_mul(a, b);
-    case BinaryOp::div: return fold_div(a, b);
-    case BinaryOp::mod: return fold_mod(a, b);
+    case BinaryOp::add:
+      return fold_add(a, b);
+    case BinaryOp::sub:
+      return fold_sub(a, b);
+    case BinaryOp::mul:
+      return fold_mul(a, b);
+    case BinaryOp::div:
+      return fold_div(a, b);
+    case BinaryOp::mod:
+      return fold_mod(a, b);
     case BinaryOp::min:
-    case BinaryOp::max: return fold_min_max(op, a, b);
+    case BinaryOp::max:
+      return fold_min_max(op, a, b);
     case BinaryOp::shl:
-    case BinaryOp::shr: return fold_shift(op, a, b);
+    case BinaryOp::shr:
+      return fold_shift(op, a, b);
     case BinaryOp::bit_and:
     case BinaryOp::bit_or:
-    case BinaryOp::bit_xor: return fold_bits(op, a, b);
+    case BinaryOp::bit_xor:
+      return fold_bits(op, a, b);
     case BinaryOp::eq:
     case BinaryOp::le:
       return same(a, b) ? constant_int({DType::boolean, a->type.lanes}, 1) : Expr();
     case BinaryOp::ne:
     case BinaryOp::lt:
       return same(a, b) ? constant_int({DType::boolean, a->type.lanes}, 0) : Expr();
-    default: return {};
+    default:
+      return {};
   }
 }
 
@@ -352,21 +365,32 @@ Expr fold_dot4(const ExprNode& node) {
 
 Expr fold(const ExprNode& node) {
   switch (node.kind) {
-    case ExprKind::unary: return fold_unary(node);
-    case ExprKind::binary: return fold_binary(node);
-    case ExprKind::fma: return fold_fma(node);
-    case ExprKind::select: return fold_select(node);
-    case ExprKind::cast: return fold_cast(node);
-    case ExprKind::bitcast: return fold_bitcast(node);
-    case ExprKind::ramp: return fold_ramp(node);
+    case ExprKind::unary:
+      return fold_unary(node);
+    case ExprKind::binary:
+      return fold_binary(node);
+    case ExprKind::fma:
+      return fold_fma(node);
+    case ExprKind::select:
+      return fold_select(node);
+    case ExprKind::cast:
+      return fold_cast(node);
+    case ExprKind::bitcast:
+      return fold_bitcast(node);
+    case ExprKind::ramp:
+      return fold_ramp(node);
     case ExprKind::broadcast:
-    case ExprKind::interleave: return fold_repeat(node);
-    case ExprKind::reduce: return fold_reduce(node);
-    case ExprKind::dot4: return fold_dot4(node);
+    case ExprKind::interleave:
+      return fold_repeat(node);
+    case ExprKind::reduce:
+      return fold_reduce(node);
+    case ExprKind::dot4:
+      return fold_dot4(node);
     case ExprKind::constant:
     case ExprKind::var:
     case ExprKind::size:
-    case ExprKind::load: return {};
+    case ExprKind::load:
+      return {};
   }
   return {};
 }

@@ -12,7 +12,8 @@ namespace {
 
 class Machine {
  public:
-  Machine(Tape* tape, int64_t first, int64_t last) : tape_(*tape), frame_(tape->frame.data()), first_(first), last_(last) {}
+  Machine(Tape* tape, int64_t first, int64_t last)
+      : tape_(*tape), frame_(tape->frame.data()), first_(first), last_(last) {}
 
   Result<Done> run() {
     if (!run(tape_.items)) return error("kernel '{}': {}", tape_.kernel, fault_);
@@ -39,10 +40,18 @@ class Machine {
     for (const TapeItem& item : items) {
       bool ok = true;
       switch (item.kind) {
-        case TapeItem::Kind::steps: ok = run(item.steps); break;
-        case TapeItem::Kind::loop: ok = run_loop(item, 0, read_index(item.value)); break;
-        case TapeItem::Kind::top_loop: ok = run_top(item); break;
-        case TapeItem::Kind::branch: ok = run(at<uint8_t>(item.value) != 0 ? item.body : item.otherwise); break;
+        case TapeItem::Kind::steps:
+          ok = run(item.steps);
+          break;
+        case TapeItem::Kind::loop:
+          ok = run_loop(item, 0, read_index(item.value));
+          break;
+        case TapeItem::Kind::top_loop:
+          ok = run_top(item);
+          break;
+        case TapeItem::Kind::branch:
+          ok = run(at<uint8_t>(item.value) != 0 ? item.body : item.otherwise);
+          break;
       }
       if (!ok) return false;
     }
@@ -68,21 +77,28 @@ class Machine {
   bool run(const std::vector<Step>& steps) {
     for (const Step& s : steps) {
       switch (s.kind) {
-        case StepKind::one: s.one(frame_ + s.a, frame_ + s.out, s.lanes); break;
+        case StepKind::one:
+          s.one(frame_ + s.a, frame_ + s.out, s.lanes);
+          break;
         case StepKind::two:
           if (!s.two(frame_ + s.a, frame_ + s.b, frame_ + s.out, s.lanes)) {
             return fail("a division by zero, or a shift by a negative or too large amount");
           }
           break;
-        case StepKind::fma: s.fma(frame_ + s.a, frame_ + s.b, frame_ + s.c, frame_ + s.out, s.lanes); break;
-        case StepKind::reduce: s.reduce(frame_ + s.a, frame_ + s.out, s.lanes); break;
+        case StepKind::fma:
+          s.fma(frame_ + s.a, frame_ + s.b, frame_ + s.c, frame_ + s.out, s.lanes);
+          break;
+        case StepKind::reduce:
+          s.reduce(frame_ + s.a, frame_ + s.out, s.lanes);
+          break;
         case StepKind::load:
           if (!load(s)) return false;
           break;
         case StepKind::store:
           if (!store(s)) return false;
           break;
-        case StepKind::fail: return fail(tape_.failures[static_cast<size_t>(s.buffer)]);
+        case StepKind::fail:
+          return fail(tape_.failures[static_cast<size_t>(s.buffer)]);
         default:
           if (!run_rare(s)) return false;
       }
@@ -104,19 +120,25 @@ class Machine {
         return true;
       case StepKind::interleave: {
         int factor = s.lanes / s.b;
-        for (int i = 0; i < s.lanes; i++) std::memcpy(frame_ + s.out + i * bytes, frame_ + s.a + i / factor * bytes, bytes);
+        for (int i = 0; i < s.lanes; i++)
+          std::memcpy(frame_ + s.out + i * bytes, frame_ + s.a + i / factor * bytes, bytes);
         return true;
       }
-      case StepKind::dot4: dot4(s); return true;
-      case StepKind::gather: return gather(s);
-      case StepKind::scatter: return scatter(s);
+      case StepKind::dot4:
+        dot4(s);
+        return true;
+      case StepKind::gather:
+        return gather(s);
+      case StepKind::scatter:
+        return scatter(s);
       case StepKind::fill: {
         // Nobody may count on what a fresh buffer holds: NaN for floats.
         TapeBuffer& buffer = tape_.buffers[static_cast<size_t>(s.buffer)];
         std::memset(buffer.data, 0xff, static_cast<size_t>(buffer.bytes));
         return true;
       }
-      default: CHECK(false, "unknown step {}", static_cast<int>(s.kind));
+      default:
+        CHECK(false, "unknown step {}", static_cast<int>(s.kind));
     }
   }
 
@@ -134,7 +156,8 @@ class Machine {
   bool out_of_range(const Step& s, int64_t index, int lanes) {
     const TapeBuffer& buffer = tape_.buffers[static_cast<size_t>(s.buffer)];
     return fail(fmt::format("'{}': got index {}{}, want less than {} elements of {} bytes", buffer.name, index,
-                            lanes > 1 ? fmt::format(" and {} lanes from there", lanes) : "", buffer.bytes / s.bytes, s.bytes));
+                            lanes > 1 ? fmt::format(" and {} lanes from there", lanes) : "", buffer.bytes / s.bytes,
+                            s.bytes));
   }
 
   // The bytes of `lanes` elements from `index`, or nullptr.
@@ -167,7 +190,9 @@ class Machine {
     return true;
   }
 
-  static int64_t add_wrapping(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
+  static int64_t add_wrapping(int64_t a, int64_t b) {
+    return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  }
 
   bool gather(const Step& s) {
     size_t bytes = static_cast<size_t>(s.bytes);
@@ -269,7 +294,8 @@ Result<Done> check_extent(const Kernel& kernel, const Tape& tape, int64_t extent
     if (item.kind == TapeItem::Kind::top_loop) {
       int64_t actual = 0;
       std::memcpy(&actual, tape.frame.data() + item.value, 8);
-      if (actual != extent) return error("kernel '{}': its parallel loop runs to {}, its extent says {}", kernel.name, actual, extent);
+      if (actual != extent)
+        return error("kernel '{}': its parallel loop runs to {}, its extent says {}", kernel.name, actual, extent);
     }
   }
   return Done{};

@@ -14,7 +14,8 @@ namespace hearth {
 namespace {
 
 constexpr int kTypes = 13, kUnaryOps = 12, kBinaryOps = 18;
-static_assert(static_cast<int>(DType::boolean) == kTypes - 1 && static_cast<int>(UnaryOp::logical_not) == kUnaryOps - 1 &&
+static_assert(static_cast<int>(DType::boolean) == kTypes - 1 &&
+              static_cast<int>(UnaryOp::logical_not) == kUnaryOps - 1 &&
               static_cast<int>(BinaryOp::logical_or) == kBinaryOps - 1);
 
 // How a type lies in memory (Store) and is computed with (Math).
@@ -45,27 +46,33 @@ struct Boolean {
 };
 
 template <int type>
-using Lane = std::tuple_element_t<type, std::tuple<Plain<float>, Half, BrainHalf, Plain<double>, Plain<int8_t>, Plain<uint8_t>,
-                                                   Plain<int16_t>, Plain<uint16_t>, Plain<int32_t>, Plain<uint32_t>,
-                                                   Plain<int64_t>, Plain<uint64_t>, Boolean>>;
+using Lane = std::tuple_element_t<
+    type, std::tuple<Plain<float>, Half, BrainHalf, Plain<double>, Plain<int8_t>, Plain<uint8_t>, Plain<int16_t>,
+                     Plain<uint16_t>, Plain<int32_t>, Plain<uint32_t>, Plain<int64_t>, Plain<uint64_t>, Boolean>>;
 
 template <class T>
 constexpr bool is_int = std::is_integral_v<T> && !std::is_same_v<T, bool>;
 
 template <class T>
 T add(T a, T b) {
-  if constexpr (is_int<T>) return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-  else return a + b;
+  if constexpr (is_int<T>)
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  else
+    return a + b;
 }
 template <class T>
 T sub(T a, T b) {
-  if constexpr (is_int<T>) return static_cast<T>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
-  else return a - b;
+  if constexpr (is_int<T>)
+    return static_cast<T>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+  else
+    return a - b;
 }
 template <class T>
 T mul(T a, T b) {
-  if constexpr (is_int<T>) return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
-  else return a * b;
+  if constexpr (is_int<T>)
+    return static_cast<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  else
+    return a * b;
 }
 template <class T>
 T div_floor(T a, T b) {
@@ -89,7 +96,8 @@ T mod_floor(T a, T b) {
 template <BinaryOp op, class T>
 constexpr bool defined_for() {
   using B = BinaryOp;
-  constexpr bool on_bits = op == B::mod || op == B::bit_and || op == B::bit_or || op == B::bit_xor || op == B::shl || op == B::shr;
+  constexpr bool on_bits =
+      op == B::mod || op == B::bit_and || op == B::bit_or || op == B::bit_xor || op == B::shl || op == B::shr;
   constexpr bool logical = op == B::logical_and || op == B::logical_or;
   if (std::is_same_v<T, bool>) return logical || op == B::eq || op == B::ne;
   if (logical) return false;
@@ -99,25 +107,44 @@ constexpr bool defined_for() {
 template <BinaryOp op, class T>
 auto compute(T a, T b) {
   using B = BinaryOp;
-  if constexpr (op == B::add) return add<T>(a, b);
-  else if constexpr (op == B::sub) return sub<T>(a, b);
-  else if constexpr (op == B::mul) return mul<T>(a, b);
-  else if constexpr (op == B::div && is_int<T>) return div_floor<T>(a, b);
-  else if constexpr (op == B::div) return static_cast<T>(a / b);
-  else if constexpr (op == B::mod) return mod_floor<T>(a, b);
-  else if constexpr (op == B::min) return a < b ? a : b;
-  else if constexpr (op == B::max) return a > b ? a : b;
-  else if constexpr (op == B::bit_and) return static_cast<T>(a & b);
-  else if constexpr (op == B::bit_or) return static_cast<T>(a | b);
-  else if constexpr (op == B::bit_xor) return static_cast<T>(a ^ b);
-  else if constexpr (op == B::shl) return static_cast<T>(static_cast<uint64_t>(a) << b);
-  else if constexpr (op == B::shr) return static_cast<T>(a >> b);
-  else if constexpr (op == B::lt) return a < b;
-  else if constexpr (op == B::le) return a <= b;
-  else if constexpr (op == B::eq) return a == b;
-  else if constexpr (op == B::ne) return a != b;
-  else if constexpr (op == B::logical_and) return a && b;
-  else return a || b;
+  if constexpr (op == B::add)
+    return add<T>(a, b);
+  else if constexpr (op == B::sub)
+    return sub<T>(a, b);
+  else if constexpr (op == B::mul)
+    return mul<T>(a, b);
+  else if constexpr (op == B::div && is_int<T>)
+    return div_floor<T>(a, b);
+  else if constexpr (op == B::div)
+    return static_cast<T>(a / b);
+  else if constexpr (op == B::mod)
+    return mod_floor<T>(a, b);
+  else if constexpr (op == B::min)
+    return a < b ? a : b;
+  else if constexpr (op == B::max)
+    return a > b ? a : b;
+  else if constexpr (op == B::bit_and)
+    return static_cast<T>(a & b);
+  else if constexpr (op == B::bit_or)
+    return static_cast<T>(a | b);
+  else if constexpr (op == B::bit_xor)
+    return static_cast<T>(a ^ b);
+  else if constexpr (op == B::shl)
+    return static_cast<T>(static_cast<uint64_t>(a) << b);
+  else if constexpr (op == B::shr)
+    return static_cast<T>(a >> b);
+  else if constexpr (op == B::lt)
+    return a < b;
+  else if constexpr (op == B::le)
+    return a <= b;
+  else if constexpr (op == B::eq)
+    return a == b;
+  else if constexpr (op == B::ne)
+    return a != b;
+  else if constexpr (op == B::logical_and)
+    return a && b;
+  else
+    return a || b;
 }
 
 template <BinaryOp op, class T>
@@ -140,8 +167,10 @@ bool run_binary(const void* a, const void* b, void* out, int lanes) {
   for (int i = 0; i < lanes; i++) {
     if (!has_value<op, T>(L::get(y[i]))) return false;
     auto value = compute<op, T>(L::get(x[i]), L::get(y[i]));
-    if constexpr (compares(op)) static_cast<uint8_t*>(out)[i] = value ? 1 : 0;
-    else static_cast<typename L::Store*>(out)[i] = L::put(value);
+    if constexpr (compares(op))
+      static_cast<uint8_t*>(out)[i] = value ? 1 : 0;
+    else
+      static_cast<typename L::Store*>(out)[i] = L::put(value);
   }
   return true;
 }
@@ -156,20 +185,34 @@ constexpr bool unary_defined_for() {
 template <UnaryOp op, class T>
 T compute(T a) {
   using U = UnaryOp;
-  if constexpr (op == U::logical_not) return !a;
-  else if constexpr (op == U::neg && is_int<T>) return sub<T>(0, a);
-  else if constexpr (op == U::neg) return -a;
-  else if constexpr (op == U::abs && is_int<T>) return a < T(0) ? sub<T>(0, a) : a;
-  else if constexpr (op == U::abs) return std::fabs(a);
-  else if constexpr (op == U::sqrt) return std::sqrt(a);
-  else if constexpr (op == U::exp) return std::exp(a);
-  else if constexpr (op == U::log) return std::log(a);
-  else if constexpr (op == U::sin) return std::sin(a);
-  else if constexpr (op == U::cos) return std::cos(a);
-  else if constexpr (op == U::tanh) return std::tanh(a);
-  else if constexpr (op == U::erf) return std::erf(a);
-  else if constexpr (op == U::floor) return std::floor(a);
-  else return std::nearbyint(a);
+  if constexpr (op == U::logical_not)
+    return !a;
+  else if constexpr (op == U::neg && is_int<T>)
+    return sub<T>(0, a);
+  else if constexpr (op == U::neg)
+    return -a;
+  else if constexpr (op == U::abs && is_int<T>)
+    return a < T(0) ? sub<T>(0, a) : a;
+  else if constexpr (op == U::abs)
+    return std::fabs(a);
+  else if constexpr (op == U::sqrt)
+    return std::sqrt(a);
+  else if constexpr (op == U::exp)
+    return std::exp(a);
+  else if constexpr (op == U::log)
+    return std::log(a);
+  else if constexpr (op == U::sin)
+    return std::sin(a);
+  else if constexpr (op == U::cos)
+    return std::cos(a);
+  else if constexpr (op == U::tanh)
+    return std::tanh(a);
+  else if constexpr (op == U::erf)
+    return std::erf(a);
+  else if constexpr (op == U::floor)
+    return std::floor(a);
+  else
+    return std::nearbyint(a);
 }
 
 template <int type, UnaryOp op>
@@ -236,15 +279,19 @@ void run_reduce(const void* a, void* out, int lanes) {
 template <int type, int op>
 constexpr BinaryFn binary_entry() {
   constexpr auto o = static_cast<BinaryOp>(op);
-  if constexpr (defined_for<o, typename Lane<type>::Math>()) return &run_binary<type, o>;
-  else return nullptr;
+  if constexpr (defined_for<o, typename Lane<type>::Math>())
+    return &run_binary<type, o>;
+  else
+    return nullptr;
 }
 
 template <int type, int op>
 constexpr UnaryFn unary_entry() {
   constexpr auto o = static_cast<UnaryOp>(op);
-  if constexpr (unary_defined_for<o, typename Lane<type>::Math>()) return &run_unary<type, o>;
-  else return nullptr;
+  if constexpr (unary_defined_for<o, typename Lane<type>::Math>())
+    return &run_unary<type, o>;
+  else
+    return nullptr;
 }
 
 template <int type, int... op>
@@ -274,10 +321,14 @@ constexpr auto cast_table(std::integer_sequence<int, from...>) {
 
 template <int type>
 ReduceFn reduce_entry(BinaryOp op) {
-  if constexpr (std::is_same_v<typename Lane<type>::Math, bool>) return nullptr;
-  else if (op == BinaryOp::add) return &run_reduce<type, BinaryOp::add>;
-  else if (op == BinaryOp::min) return &run_reduce<type, BinaryOp::min>;
-  else if (op == BinaryOp::max) return &run_reduce<type, BinaryOp::max>;
+  if constexpr (std::is_same_v<typename Lane<type>::Math, bool>)
+    return nullptr;
+  else if (op == BinaryOp::add)
+    return &run_reduce<type, BinaryOp::add>;
+  else if (op == BinaryOp::min)
+    return &run_reduce<type, BinaryOp::min>;
+  else if (op == BinaryOp::max)
+    return &run_reduce<type, BinaryOp::max>;
   return nullptr;
 }
 template <int... type>
@@ -301,11 +352,16 @@ bool is_comparison(BinaryOp op) { return compares(op); }
 
 FmaFn fma_fn(DType type) {
   switch (type) {
-    case DType::f32: return &run_fma<static_cast<int>(DType::f32)>;
-    case DType::f16: return &run_fma<static_cast<int>(DType::f16)>;
-    case DType::bf16: return &run_fma<static_cast<int>(DType::bf16)>;
-    case DType::f64: return &run_fma<static_cast<int>(DType::f64)>;
-    default: return nullptr;
+    case DType::f32:
+      return &run_fma<static_cast<int>(DType::f32)>;
+    case DType::f16:
+      return &run_fma<static_cast<int>(DType::f16)>;
+    case DType::bf16:
+      return &run_fma<static_cast<int>(DType::bf16)>;
+    case DType::f64:
+      return &run_fma<static_cast<int>(DType::f64)>;
+    default:
+      return nullptr;
   }
 }
 

@@ -11,11 +11,11 @@ using UnaryFn = void (*)(const void* a, void* out, int lanes);
 // False when a lane divides by zero or shifts by less than 0 or by the type's bits or more.
 using BinaryFn = bool (*)(const void* a, const void* b, void* out, int lanes);
 using FmaFn = void (*)(const void* a, const void* b, const void* c, void* out, int lanes);
-using ReduceFn = void (*)(const void* a, void* out, int lanes);       // lanes is a power of two
+using ReduceFn = void (*)(const void* a, void* out, int lanes);  // lanes is a power of two
 
 // nullptr when the operation is not defined for the type.
 UnaryFn unary_fn(UnaryOp op, DType type);
-BinaryFn binary_fn(BinaryOp op, DType type);      // comparisons write booleans
+BinaryFn binary_fn(BinaryOp op, DType type);  // comparisons write booleans
 UnaryFn cast_fn(DType from, DType to);
 FmaFn fma_fn(DType type);
 ReduceFn reduce_fn(BinaryOp op, DType type);
@@ -26,7 +26,8 @@ bool is_comparison(BinaryOp op);
 void write_element(DType type, int64_t integer, double real, void* out);
 void read_element(DType type, const void* from, int64_t* integer, double* real);
 
-// The type of a node from its operands, or the law it breaks. Constants, variables, sizes and loads are checked as given.
+// The type of a node from its operands, or the law it breaks. Constants, variables, sizes and loads are checked as
+// given.
 Result<Type> type_of(const ExprNode& node);
 inline constexpr int kMaxLanes = 1024;
 

@@ -8,7 +8,9 @@ namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-int hex_digit(char c) { return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+int hex_digit(char c) {
+  return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
 
 class Lexer {
  public:
@@ -43,7 +45,9 @@ class Lexer {
     }
   }
 
-  Token cut(TokenKind kind, size_t start) const { return {kind, std::string(source_.substr(start, at_ - start)), start}; }
+  Token cut(TokenKind kind, size_t start) const {
+    return {kind, std::string(source_.substr(start, at_ - start)), start};
+  }
 
   Result<Token> next() {
     size_t start = at_;

@@ -13,9 +13,11 @@ enum class TokenKind { name, quoted, number, symbol, end };
 
 struct Token {
   TokenKind kind = TokenKind::end;
-  std::string text;              // a quoted name without its quotes
-  size_t offset = 0;             // in the source
-  bool is(std::string_view word) const { return (kind == TokenKind::symbol || kind == TokenKind::name) && text == word; }
+  std::string text;   // a quoted name without its quotes
+  size_t offset = 0;  // in the source
+  bool is(std::string_view word) const {
+    return (kind == TokenKind::symbol || kind == TokenKind::name) && text == word;
+  }
 };
 
 // All tokens and one `end`. Comments run from // to the end of the line.

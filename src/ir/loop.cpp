@@ -71,14 +71,17 @@ Result<Type> type_of_dot4(const Type& acc, const Type& a, const Type& b) {
 
 Result<Type> type_of_load(const ExprNode& node) {
   if (!node.buffer) return error("a load needs a buffer");
-  if (node.args.empty() || node.args.size() > 2) return error("a load got {} operands, want index [, mask]", node.args.size());
+  if (node.args.empty() || node.args.size() > 2)
+    return error("a load got {} operands, want index [, mask]", node.args.size());
   Type index = node.args[0]->type;
   if (index.dtype != DType::i64) return error("'{}' is indexed by {}, want i64", node.buffer->name, text_of(index));
   if (index.lanes != 1 && index.lanes != node.type.lanes) {
-    return error("'{}': an index of {} lanes loads {}, want as many lanes", node.buffer->name, index.lanes, text_of(node.type));
+    return error("'{}': an index of {} lanes loads {}, want as many lanes", node.buffer->name, index.lanes,
+                 text_of(node.type));
   }
   if (node.args.size() == 2 && node.args[1]->type != Type{DType::boolean, node.type.lanes}) {
-    return error("'{}': got a mask of {}, want bool x{}", node.buffer->name, text_of(node.args[1]->type), node.type.lanes);
+    return error("'{}': got a mask of {}, want bool x{}", node.buffer->name, text_of(node.args[1]->type),
+                 node.type.lanes);
   }
   return node.type;
 }
@@ -157,21 +160,30 @@ Result<Type> type_of_fma(const ExprNode& node) {
 Result<Type> type_by_kind(const ExprNode& node) {
   switch (node.kind) {
     case ExprKind::constant:
-    case ExprKind::var: return node.type;
+    case ExprKind::var:
+      return node.type;
     case ExprKind::size:
       if (node.type != kIndex) return error("size '{}' is {}, want i64", node.name, text_of(node.type));
       return node.type;
     case ExprKind::unary:
     case ExprKind::cast:
-    case ExprKind::bitcast: return type_of_one(node);
-    case ExprKind::binary: return type_of_binary(node);
-    case ExprKind::fma: return type_of_fma(node);
-    case ExprKind::select: return type_of_select(node);
-    case ExprKind::load: return type_of_load(node);
-    case ExprKind::ramp: return type_of_ramp(node);
+    case ExprKind::bitcast:
+      return type_of_one(node);
+    case ExprKind::binary:
+      return type_of_binary(node);
+    case ExprKind::fma:
+      return type_of_fma(node);
+    case ExprKind::select:
+      return type_of_select(node);
+    case ExprKind::load:
+      return type_of_load(node);
+    case ExprKind::ramp:
+      return type_of_ramp(node);
     case ExprKind::broadcast:
-    case ExprKind::interleave: return type_of_repeat(node);
-    case ExprKind::reduce: return type_of_reduce(node);
+    case ExprKind::interleave:
+      return type_of_repeat(node);
+    case ExprKind::reduce:
+      return type_of_reduce(node);
     case ExprKind::dot4:
       TRY_DONE(want_args(node, 3));
       return type_of_dot4(node.args[0]->type, node.args[1]->type, node.args[2]->type);
@@ -205,13 +217,19 @@ Expr::Expr(int64_t value) : Expr(constant_int(kIndex, value)) {}
 
 Expr::Expr(const Dim& dim) {
   switch (dim.kind()) {
-    case DimKind::constant: *this = Expr(dim.value()); return;
-    case DimKind::size: *this = size_expr(dim.name()); return;
-    default: break;
+    case DimKind::constant:
+      *this = Expr(dim.value());
+      return;
+    case DimKind::size:
+      *this = size_expr(dim.name());
+      return;
+    default:
+      break;
   }
   static constexpr BinaryOp kOps[] = {BinaryOp::add, BinaryOp::sub, BinaryOp::mul, BinaryOp::div,
                                       BinaryOp::mod, BinaryOp::min, BinaryOp::max};
-  *this = binary(kOps[static_cast<int>(dim.kind()) - static_cast<int>(DimKind::add)], Expr(dim.left()), Expr(dim.right()));
+  *this =
+      binary(kOps[static_cast<int>(dim.kind()) - static_cast<int>(DimKind::add)], Expr(dim.left()), Expr(dim.right()));
 }
 
 Expr var(std::string name, Type type) {
@@ -304,7 +322,8 @@ Expr dot4(Expr acc, Expr a, Expr b) { return make(ExprKind::dot4, {std::move(acc
 
 namespace {
 
-// Lane-by-lane nodes: scalar operands take the lanes of the widest, so replacing i by ramp(i, 1, 8) makes a vector of a formula.
+// Lane-by-lane nodes: scalar operands take the lanes of the widest, so replacing i by ramp(i, 1, 8) makes a vector of a
+// formula.
 void widen(const ExprNode& node, std::vector<Expr>* args) {
   bool lane_by_lane = node.kind == ExprKind::binary || node.kind == ExprKind::fma || node.kind == ExprKind::select;
   if (!lane_by_lane) return;
@@ -322,7 +341,7 @@ Expr rebuild(const ExprNode& node, std::vector<Expr> args) {
   widen(node, &args);
   bool repeats = node.kind == ExprKind::broadcast || node.kind == ExprKind::interleave;
   if (repeats && args.size() == 1 && args[0]) {
-    copy.type.lanes = node.type.lanes / node.args[0]->type.lanes * args[0]->type.lanes;       // keeps the factor
+    copy.type.lanes = node.type.lanes / node.args[0]->type.lanes * args[0]->type.lanes;  // keeps the factor
   }
   if (node.kind == ExprKind::cast && args.size() == 1 && args[0]) copy.type.lanes = args[0]->type.lanes;
   if (node.kind == ExprKind::load && !args.empty() && args[0] && node.args[0]->type.lanes == node.type.lanes) {
@@ -377,7 +396,8 @@ Expr min(Expr a, Expr b) { return infix(BinaryOp::min, std::move(a), std::move(b
 Expr max(Expr a, Expr b) { return infix(BinaryOp::max, std::move(a), std::move(b)); }
 
 namespace {
-Stmt make_stmt(StmtKind kind, std::string name, std::vector<Expr> args, std::vector<Stmt> children, Buffer buffer = nullptr) {
+Stmt make_stmt(StmtKind kind, std::string name, std::vector<Expr> args, std::vector<Stmt> children,
+               Buffer buffer = nullptr) {
   return std::make_shared<const StmtNode>(
       StmtNode{kind, std::move(name), LoopKind::serial, std::move(args), std::move(children), std::move(buffer)});
 }

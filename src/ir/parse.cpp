@@ -29,9 +29,9 @@ class Parser {
   }
 
  private:
-  static constexpr int kMaxNesting = 100;                      // braces
-  static constexpr size_t kMaxBindings = 1000;                 // variables and buffers in scope at one place
-  static constexpr int64_t kMaxLocal = int64_t{1} << 24;       // elements of a local buffer
+  static constexpr int kMaxNesting = 100;                 // braces
+  static constexpr size_t kMaxBindings = 1000;            // variables and buffers in scope at one place
+  static constexpr int64_t kMaxLocal = int64_t{1} << 24;  // elements of a local buffer
 
   Result<Done> parse_item(Program* program) {
     if (in_.accept("size")) return parse_size(program);
@@ -143,9 +143,9 @@ class Parser {
 
   // A let or an alloc and what follows it, until the closing brace.
   struct Scope {
-    std::string name;            // let
+    std::string name;  // let
     Expr value;
-    Buffer buffer;               // alloc
+    Buffer buffer;  // alloc
     std::vector<Stmt> statements;
   };
 
@@ -187,7 +187,8 @@ class Parser {
       TRY_DONE(in_.want("="));
       TRY(scope.value, in_.parse());
       if (scope.value->type != type) {
-        return in_.fail_at(offset, fmt::format("'{}' is given a value of {}, want {}", name, type_text(scope.value->type), type_text(type)));
+        return in_.fail_at(offset, fmt::format("'{}' is given a value of {}, want {}", name,
+                                               type_text(scope.value->type), type_text(type)));
       }
       in_.vars.emplace_back(name, type);
       scope.name = std::move(name);
@@ -195,7 +196,8 @@ class Parser {
       TRY(DType dtype, want_dtype());
       TRY_DONE(in_.want("["));
       TRY(int64_t elements, in_.want_integer("a number of elements"));
-      if (elements < 1 || elements > kMaxLocal) return in_.fail_at(offset, fmt::format("got {} elements, want 1 to {}", elements, kMaxLocal));
+      if (elements < 1 || elements > kMaxLocal)
+        return in_.fail_at(offset, fmt::format("got {} elements, want 1 to {}", elements, kMaxLocal));
       TRY_DONE(in_.want("]"));
       scope.buffer = local_buffer(name, dtype, elements);
       in_.buffers.emplace_back(name, scope.buffer);
@@ -226,7 +228,8 @@ class Parser {
     TRY_DONE(in_.want("<"));
     size_t offset = in_.peek().offset;
     TRY(Expr extent, in_.parse());
-    if (extent->type != kIndex) return in_.fail_at(offset, fmt::format("an extent of {}, want i64", type_text(extent->type)));
+    if (extent->type != kIndex)
+      return in_.fail_at(offset, fmt::format("an extent of {}, want i64", type_text(extent->type)));
     in_.vars.emplace_back(name, kIndex);
     TRY(Stmt body, parse_braces(nesting + 1));
     in_.vars.pop_back();
@@ -238,7 +241,8 @@ class Parser {
     size_t offset = in_.peek().offset;
     TRY(Expr condition, in_.parse());
     Type type = condition->type;
-    if (type != Type{DType::boolean, 1}) return in_.fail_at(offset, fmt::format("a condition of {}, want bool", type_text(type)));
+    if (type != Type{DType::boolean, 1})
+      return in_.fail_at(offset, fmt::format("a condition of {}, want bool", type_text(type)));
     TRY(Stmt then, parse_braces(nesting + 1));
     if (!in_.accept("else")) return when(std::move(condition), std::move(then));
     TRY(Stmt otherwise, parse_braces(nesting + 1));
@@ -269,7 +273,8 @@ class Parser {
     TRY_DONE(in_.want(";"));
     Type index = parts[0]->type;
     if (index.dtype != DType::i64 || (index.lanes != 1 && index.lanes != value->type.lanes)) {
-      return in_.fail_at(offset, fmt::format("an index of {} for a value of {}", type_text(index), type_text(value->type)));
+      return in_.fail_at(offset,
+                         fmt::format("an index of {} for a value of {}", type_text(index), type_text(value->type)));
     }
     Expr mask = parts.size() > 1 ? parts[1] : Expr();
     if (mask && mask->type != Type{DType::boolean, value->type.lanes}) {

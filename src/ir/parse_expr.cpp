@@ -1,4 +1,5 @@
-// Parsing expressions: precedence climbing over tokens; what is badly typed is an error here, before any builder sees it.
+// Parsing expressions: precedence climbing over tokens; what is badly typed is an error here, before any builder sees
+// it.
 #include "ir/parse_expr.h"
 
 #include <algorithm>
@@ -102,7 +103,8 @@ Result<ExprParser::Tree> ExprParser::parse_infix(int precedence, int nesting) {
   for (;;) {
     const InfixRow* found = nullptr;
     for (const InfixRow& row : kInfix) {
-      if (row.precedence >= std::max(precedence, 1) && peek().kind == TokenKind::symbol && peek().text == row.symbol) found = &row;
+      if (row.precedence >= std::max(precedence, 1) && peek().kind == TokenKind::symbol && peek().text == row.symbol)
+        found = &row;
     }
     if (!found) return left;
     size_t offset = take().offset;
@@ -152,8 +154,10 @@ Result<ExprParser::Tree> ExprParser::parse_number() {
   float narrow = 0;
   const char* end = number.data() + number.size();
   // Decimal to float32 in one rounding, not by way of float64.
-  auto result = type->dtype == DType::f64 ? std::from_chars(number.data(), end, value) : std::from_chars(number.data(), end, narrow);
-  if (result.ec != std::errc() || result.ptr != end) return fail_at(token.offset, fmt::format("'{}' is no number of its type", token.text));
+  auto result = type->dtype == DType::f64 ? std::from_chars(number.data(), end, value)
+                                          : std::from_chars(number.data(), end, narrow);
+  if (result.ec != std::errc() || result.ptr != end)
+    return fail_at(token.offset, fmt::format("'{}' is no number of its type", token.text));
   return Tree{constant(*type, type->dtype == DType::f64 ? value : narrow)};
 }
 
@@ -163,7 +167,8 @@ Result<ExprParser::Tree> ExprParser::parse_integer(const Token& token, std::stri
   int bits = type.dtype == DType::boolean ? 1 : bytes_of(type.dtype) * 8;
   bool fits = bits == 64 || value >> bits == 0;
   if (status != std::errc() || end != digits.data() + digits.size() || !fits) {
-    return fail_at(token.offset, fmt::format("'{}' is no integer of {} bits (floats carry their type: 1.5f32)", token.text, bits));
+    return fail_at(token.offset,
+                   fmt::format("'{}' is no integer of {} bits (floats carry their type: 1.5f32)", token.text, bits));
   }
   return Tree{constant_int(type, static_cast<int64_t>(value))};
 }
@@ -179,7 +184,8 @@ Result<ExprParser::Tree> ExprParser::parse_bits() {
   uint64_t bits = 0;
   const char* last = token.text.data() + token.text.size();
   auto result = std::from_chars(token.text.data() + (hex ? 2 : 0), last, bits, 16);
-  if (!hex || result.ec != std::errc() || result.ptr != last) return fail_at(token.offset, "want bits such as 0x7f800000");
+  if (!hex || result.ec != std::errc() || result.ptr != last)
+    return fail_at(token.offset, "want bits such as 0x7f800000");
   if (!is_float(type.dtype)) return fail_at(offset, "bits(...) are for floats");
   TRY_DONE(want(")"));
   int64_t unused = 0;
@@ -195,7 +201,8 @@ Result<ExprParser::Tree> ExprParser::parse_name(int nesting) {
   Token word = peek();
   if (word.kind == TokenKind::name && is_reserved(word.text)) {
     take();
-    if (word.text == "true" || word.text == "false") return Tree{constant_int({DType::boolean, 1}, word.text == "true")};
+    if (word.text == "true" || word.text == "false")
+      return Tree{constant_int({DType::boolean, 1}, word.text == "true")};
     if (word.text == "bits") return parse_bits();
     if (word.text != "size") return parse_call(word, nesting);
     TRY(std::string name, want_name("the name of a size"));
@@ -266,9 +273,14 @@ Result<ExprParser::Tree> ExprParser::parse_call(const Token& word, int nesting) 
     std::string_view name;
     ExprKind kind;
     size_t args;
-  } kRest[] = {{"fma", ExprKind::fma, 3},   {"select", ExprKind::select, 3},       {"cast", ExprKind::cast, 1},
-               {"ramp", ExprKind::ramp, 2}, {"bitcast", ExprKind::bitcast, 1},     {"dot4", ExprKind::dot4, 3},
-               {"broadcast", ExprKind::broadcast, 1}, {"interleave", ExprKind::interleave, 1}};
+  } kRest[] = {{"fma", ExprKind::fma, 3},
+               {"select", ExprKind::select, 3},
+               {"cast", ExprKind::cast, 1},
+               {"ramp", ExprKind::ramp, 2},
+               {"bitcast", ExprKind::bitcast, 1},
+               {"dot4", ExprKind::dot4, 3},
+               {"broadcast", ExprKind::broadcast, 1},
+               {"interleave", ExprKind::interleave, 1}};
   for (const auto& row : kRest) {
     if (row.name != word.text) continue;
     node.kind = row.kind;
@@ -296,7 +308,8 @@ Result<ExprParser::Tree> ExprParser::parse_call_args(ExprNode node, size_t args,
     size_t at = peek().offset;
     TRY(int64_t count, want_integer("a number of lanes"));
     int64_t lanes = count < 1 || count > kMaxLanes ? 0 : count * (repeats ? node.args[0]->type.lanes : 1);
-    if (lanes < 1 || lanes > kMaxLanes) return fail_at(at, fmt::format("got {}, want 1 to {} lanes in all", count, kMaxLanes));
+    if (lanes < 1 || lanes > kMaxLanes)
+      return fail_at(at, fmt::format("got {}, want 1 to {} lanes in all", count, kMaxLanes));
     node.type.lanes = static_cast<int>(lanes);
   }
   TRY_DONE(want(")"));

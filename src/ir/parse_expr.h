@@ -1,6 +1,7 @@
 // The parser of expressions, the lower half of the parser of loop programs.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -15,13 +16,13 @@ namespace hearth {
 // walks a parsed program may recurse.
 class ExprParser {
  public:
-  static constexpr int kMaxNesting = 200;        // parentheses, calls, indices
-  static constexpr int kMaxDepth = 1000;         // of a tree: a long sum is deep too
+  static constexpr int kMaxNesting = 200;  // parentheses, calls, indices
+  static constexpr int kMaxDepth = 1000;   // of a tree: a long sum is deep too
 
   ExprParser(std::string_view source, std::vector<Token> tokens) : source_(source), tokens_(std::move(tokens)) {}
 
   Result<Expr> parse();
-  Result<Buffer> parse_buffer();                 // a name in scope
+  Result<Buffer> parse_buffer();  // a name in scope
   // The inside of [index] or [index where mask], brackets included.
   Result<std::vector<Expr>> parse_index();
 
@@ -31,13 +32,13 @@ class ExprParser {
   bool accept(std::string_view word);
   Result<Done> want(std::string_view word);
   Result<std::string> want_name(std::string_view what);
-  Result<int64_t> want_integer(std::string_view what);       // may be negative
+  Result<int64_t> want_integer(std::string_view what);  // may be negative
   Result<Type> want_type();
-  Result<Dim> want_dim(std::string_view until);              // everything before the token `until`
-  Error fail(std::string_view wanted) const;                 // got <this token>, want <wanted>
+  Result<Dim> want_dim(std::string_view until);  // everything before the token `until`
+  Error fail(std::string_view wanted) const;     // got <this token>, want <wanted>
   Error fail_at(size_t offset, std::string_view what) const { return syntax_error(source_, offset, what); }
 
-  std::vector<std::pair<std::string, Type>> vars;            // innermost last
+  std::vector<std::pair<std::string, Type>> vars;  // innermost last
   std::vector<std::pair<std::string, Buffer>> buffers;
 
  private:

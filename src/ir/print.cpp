@@ -15,9 +15,10 @@ namespace syntax {
 
 bool is_reserved(std::string_view word) {
   static constexpr std::string_view kWords[] = {
-      "size", "buffer", "kernel", "launch", "arena", "let", "alloc", "if", "else", "barrier", "call", "where", "true", "false",
-      "min", "max", "fma", "select", "cast", "bitcast", "bits", "ramp", "broadcast", "interleave", "reduce_add", "reduce_min",
-      "reduce_max", "dot4", "extent", "when", "in", "offset"};
+      "size",       "buffer",     "kernel",     "launch",  "arena",  "let",   "alloc",     "if",
+      "else",       "barrier",    "call",       "where",   "true",   "false", "min",       "max",
+      "fma",        "select",     "cast",       "bitcast", "bits",   "ramp",  "broadcast", "interleave",
+      "reduce_add", "reduce_min", "reduce_max", "dot4",    "extent", "when",  "in",        "offset"};
   for (std::string_view known : kWords) {
     if (known == word) return true;
   }
@@ -100,21 +101,36 @@ class Printer {
   std::string expr(const Expr& e, int at_least = 0) const {
     if (!e) return "<nothing>";
     switch (e->kind) {
-      case ExprKind::constant: return constant_text(*e, at_least);
-      case ExprKind::var: return quoted_if_needed(e->name);
-      case ExprKind::size: return "size " + quoted_if_needed(e->name);
-      case ExprKind::unary: return unary_text(*e, at_least);
-      case ExprKind::binary: return binary_text(*e, at_least);
-      case ExprKind::fma: return call("fma", *e);
-      case ExprKind::select: return call("select", *e);
-      case ExprKind::cast: return call("cast", *e, type_text(e->type));
-      case ExprKind::bitcast: return call("bitcast", *e, type_text(e->type));
-      case ExprKind::load: return load_text(*e);
-      case ExprKind::ramp: return call("ramp", *e, {}, e->type.lanes);
-      case ExprKind::broadcast: return call("broadcast", *e, {}, factor(*e));
-      case ExprKind::interleave: return call("interleave", *e, {}, factor(*e));
-      case ExprKind::reduce: return call(reduce_name(e->binary), *e);
-      case ExprKind::dot4: return call("dot4", *e);
+      case ExprKind::constant:
+        return constant_text(*e, at_least);
+      case ExprKind::var:
+        return quoted_if_needed(e->name);
+      case ExprKind::size:
+        return "size " + quoted_if_needed(e->name);
+      case ExprKind::unary:
+        return unary_text(*e, at_least);
+      case ExprKind::binary:
+        return binary_text(*e, at_least);
+      case ExprKind::fma:
+        return call("fma", *e);
+      case ExprKind::select:
+        return call("select", *e);
+      case ExprKind::cast:
+        return call("cast", *e, type_text(e->type));
+      case ExprKind::bitcast:
+        return call("bitcast", *e, type_text(e->type));
+      case ExprKind::load:
+        return load_text(*e);
+      case ExprKind::ramp:
+        return call("ramp", *e, {}, e->type.lanes);
+      case ExprKind::broadcast:
+        return call("broadcast", *e, {}, factor(*e));
+      case ExprKind::interleave:
+        return call("interleave", *e, {}, factor(*e));
+      case ExprKind::reduce:
+        return call(reduce_name(e->binary), *e);
+      case ExprKind::dot4:
+        return call("dot4", *e);
     }
     return "<unknown>";
   }
@@ -123,15 +139,18 @@ class Printer {
     if (!s) return;
     std::string pad(2 * static_cast<size_t>(indent), ' ');
     switch (s->kind) {
-      case StmtKind::block: return block_text(s, indent, out);
+      case StmtKind::block:
+        return block_text(s, indent, out);
       case StmtKind::loop:
         *out += fmt::format("{}{} {} < {} {{\n", pad, loop_word(s->loop), quoted_if_needed(s->name), expr(s->args[0]));
         return body(s->children[0], indent, pad + "}\n", out);
       case StmtKind::let:
-        *out += fmt::format("{}let {} {} = {};\n", pad, quoted_if_needed(s->name), type_text(s->args[0]->type), expr(s->args[0]));
+        *out += fmt::format("{}let {} {} = {};\n", pad, quoted_if_needed(s->name), type_text(s->args[0]->type),
+                            expr(s->args[0]));
         return stmt(s->children[0], indent, out);
       case StmtKind::alloc:
-        *out += fmt::format("{}alloc {} {} [{}];\n", pad, buffer_name(s->buffer), name_of(s->buffer->dtype), s->buffer->local_size);
+        *out += fmt::format("{}alloc {} {} [{}];\n", pad, buffer_name(s->buffer), name_of(s->buffer->dtype),
+                            s->buffer->local_size);
         return stmt(s->children[0], indent, out);
       case StmtKind::store:
         *out += fmt::format("{}{}[{}{}] = {};\n", pad, buffer_name(s->buffer), expr(s->args[0]),
@@ -142,8 +161,12 @@ class Printer {
         if (s->children.size() == 1) return body(s->children[0], indent, pad + "}\n", out);
         body(s->children[0], indent, pad + "} else {\n", out);
         return body(s->children[1], indent, pad + "}\n", out);
-      case StmtKind::barrier: *out += pad + "barrier;\n"; return;
-      case StmtKind::extern_call: *out += fmt::format("{}call {}({});\n", pad, quoted_if_needed(s->name), list(s->args)); return;
+      case StmtKind::barrier:
+        *out += pad + "barrier;\n";
+        return;
+      case StmtKind::extern_call:
+        *out += fmt::format("{}call {}({});\n", pad, quoted_if_needed(s->name), list(s->args));
+        return;
     }
   }
 
@@ -158,7 +181,10 @@ class Printer {
   }
 
   static std::string_view reduce_name(BinaryOp op) {
-    return op == BinaryOp::add ? "reduce_add" : op == BinaryOp::min ? "reduce_min" : op == BinaryOp::max ? "reduce_max" : "<reduce>";
+    return op == BinaryOp::add   ? "reduce_add"
+           : op == BinaryOp::min ? "reduce_min"
+           : op == BinaryOp::max ? "reduce_max"
+                                 : "<reduce>";
   }
 
   void body(const Stmt& s, int indent, const std::string& end, std::string* out) const {
@@ -188,7 +214,8 @@ class Printer {
   }
 
   std::string call(std::string_view name, const ExprNode& node, const std::string& first = {}, int last = 0) const {
-    std::string out = fmt::format("{}({}{}{}", name, first, first.empty() || node.args.empty() ? "" : ", ", list(node.args));
+    std::string out =
+        fmt::format("{}({}{}{}", name, first, first.empty() || node.args.empty() ? "" : ", ", list(node.args));
     return out + (last > 0 ? fmt::format(", {})", last) : ")");
   }
 
@@ -209,7 +236,8 @@ class Printer {
     } else if (dtype == DType::boolean && node.type.lanes == 1) {
       return node.integer != 0 ? "true" : "false";
     } else {
-      number = dtype == DType::u64 ? fmt::format("{}", static_cast<uint64_t>(node.integer)) : fmt::format("{}", node.integer);
+      number = dtype == DType::u64 ? fmt::format("{}", static_cast<uint64_t>(node.integer))
+                                   : fmt::format("{}", node.integer);
     }
     if (node.type != kIndex) number += type_text(node.type);
     return number[0] == '-' && at_least > kPrefixPrecedence ? "(" + number + ")" : number;
@@ -233,7 +261,7 @@ class Printer {
       const Expr& right = node.args[1];
       bool subtracts = row.op == BinaryOp::add && right->kind == ExprKind::constant && !is_float(right->type.dtype) &&
                        right->integer < 0 && right->integer != INT64_MIN && right->type.dtype != DType::u64;
-      if (subtracts) {      // x + -3 reads x - 3
+      if (subtracts) {  // x + -3 reads x - 3
         ExprNode positive = *right;
         positive.integer = -right->integer;
         out = fmt::format("{} - {}", expr(node.args[0], row.precedence), constant_text(positive, 0));
@@ -291,7 +319,8 @@ std::string print(const Kernel& kernel) {
     printer.name_allocs(kernel.body);
     printer.stmt(kernel.body, 1, &body);
   }
-  return fmt::format("kernel {}({}) extent {} {{\n{}}}\n", quoted_if_needed(kernel.name), params, kernel.extent.text(), body);
+  return fmt::format("kernel {}({}) extent {} {{\n{}}}\n", quoted_if_needed(kernel.name), params, kernel.extent.text(),
+                     body);
 }
 
 std::string print(const Program& program) {
@@ -300,8 +329,8 @@ std::string print(const Program& program) {
     out += fmt::format("size {} in [{}, {}]\n", quoted_if_needed(size.name), size.at_least, size.at_most);
   }
   for (const ProgramBuffer& buffer : program.buffers) {
-    out += fmt::format("buffer {} {} [{}] {}{}\n", quoted_if_needed(buffer.name), name_of(buffer.dtype), buffer.elements.text(),
-                       kRoles[static_cast<int>(buffer.role)],
+    out += fmt::format("buffer {} {} [{}] {}{}\n", quoted_if_needed(buffer.name), name_of(buffer.dtype),
+                       buffer.elements.text(), kRoles[static_cast<int>(buffer.role)],
                        buffer.offset >= 0 ? fmt::format(" offset {}", buffer.offset) : "");
   }
   if (program.arena_bytes != 0) out += fmt::format("arena {}\n", program.arena_bytes);

@@ -1,4 +1,5 @@
-// Rewriting loop IR: the shared traversal, substitution and collection of names; shared subexpressions are visited once.
+// Rewriting loop IR: the shared traversal, substitution and collection of names; shared subexpressions are visited
+// once.
 #include "ir/rewrite.h"
 
 #include <unordered_map>
@@ -104,8 +105,8 @@ Stmt substitute(const Stmt& root, const std::map<std::string, Expr>& values) {
     inner.erase(root->name);
     std::set<std::string> used = inner.empty() ? std::set<std::string>() : free_vars(root->children[0]);
     for (const auto& [name, value] : inner) {
-      CHECK(!used.count(name) || !uses(value, root->name), "'{}' would capture a variable of what replaces '{}'", root->name,
-            name);
+      CHECK(!used.count(name) || !uses(value, root->name), "'{}' would capture a variable of what replaces '{}'",
+            root->name, name);
     }
   }
   std::vector<Stmt> children;

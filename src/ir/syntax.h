@@ -12,7 +12,7 @@ namespace hearth::syntax {
 struct InfixRow {
   BinaryOp op;
   std::string_view symbol;
-  int precedence;                // larger binds tighter; all are left associative
+  int precedence;  // larger binds tighter; all are left associative
 };
 // logical_and, logical_or on booleans only; min and max are calls.
 inline constexpr InfixRow kInfix[] = {
@@ -23,7 +23,7 @@ inline constexpr InfixRow kInfix[] = {
     {BinaryOp::sub, "-", 9},         {BinaryOp::mul, "*", 10},         {BinaryOp::div, "/", 10},
     {BinaryOp::mod, "%", 10},
 };
-inline constexpr int kPrefixPrecedence = 11;      // - and !
+inline constexpr int kPrefixPrecedence = 11;  // - and !
 inline constexpr int kAtomPrecedence = 12;
 
 struct UnaryRow {
@@ -31,8 +31,11 @@ struct UnaryRow {
   std::string_view name;
 };
 inline constexpr UnaryRow kCalls[] = {
-    {UnaryOp::abs, "abs"}, {UnaryOp::sqrt, "sqrt"}, {UnaryOp::exp, "exp"},     {UnaryOp::log, "log"},     {UnaryOp::sin, "sin"},
-    {UnaryOp::cos, "cos"}, {UnaryOp::tanh, "tanh"}, {UnaryOp::erf, "erf"},     {UnaryOp::floor, "floor"}, {UnaryOp::round_even, "round_even"},
+    {UnaryOp::abs, "abs"},     {UnaryOp::sqrt, "sqrt"},
+    {UnaryOp::exp, "exp"},     {UnaryOp::log, "log"},
+    {UnaryOp::sin, "sin"},     {UnaryOp::cos, "cos"},
+    {UnaryOp::tanh, "tanh"},   {UnaryOp::erf, "erf"},
+    {UnaryOp::floor, "floor"}, {UnaryOp::round_even, "round_even"},
 };
 
 struct LoopRow {
@@ -40,11 +43,12 @@ struct LoopRow {
   std::string_view word;
 };
 inline constexpr LoopRow kLoops[] = {
-    {LoopKind::serial, "serial"}, {LoopKind::parallel, "parallel"}, {LoopKind::independent, "independent"}, {LoopKind::vector, "vector"},
-    {LoopKind::unrolled, "unrolled"}, {LoopKind::group, "group"}, {LoopKind::thread, "thread"},
+    {LoopKind::serial, "serial"}, {LoopKind::parallel, "parallel"}, {LoopKind::independent, "independent"},
+    {LoopKind::vector, "vector"}, {LoopKind::unrolled, "unrolled"}, {LoopKind::group, "group"},
+    {LoopKind::thread, "thread"},
 };
 
-inline constexpr std::string_view kAccess[] = {"read", "write", "read_write"};              // by Access
+inline constexpr std::string_view kAccess[] = {"read", "write", "read_write"};                   // by Access
 inline constexpr std::string_view kRoles[] = {"input", "output", "state", "weight", "scratch"};  // by Role
 
 // Words that are no names unless quoted.
@@ -53,6 +57,6 @@ bool is_reserved(std::string_view word);
 bool is_plain_name(std::string_view name);
 std::string quoted_if_needed(std::string_view name);
 std::string type_text(Type type);
-std::optional<Type> type_from(std::string_view text);         // "f32x8"
+std::optional<Type> type_from(std::string_view text);  // "f32x8"
 
 }  // namespace hearth::syntax

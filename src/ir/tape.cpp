@@ -72,12 +72,18 @@ class Compiler {
 
   Result<int32_t> compile_node(const ExprNode& node, std::vector<Step>* steps) {
     switch (node.kind) {
-      case ExprKind::constant: return compile_constant(node);
-      case ExprKind::size: return compile_size(node);
-      case ExprKind::var: return compile_var(node);
-      case ExprKind::bitcast: return compile(node.args[0], steps);
-      case ExprKind::load: return compile_load(node, steps);
-      default: return compile_operation(node, steps);
+      case ExprKind::constant:
+        return compile_constant(node);
+      case ExprKind::size:
+        return compile_size(node);
+      case ExprKind::var:
+        return compile_var(node);
+      case ExprKind::bitcast:
+        return compile(node.args[0], steps);
+      case ExprKind::load:
+        return compile_load(node, steps);
+      default:
+        return compile_operation(node, steps);
     }
   }
 
@@ -85,7 +91,8 @@ class Compiler {
     int32_t slot = new_slot(node.type);
     int bytes = bytes_of(node.type.dtype);
     std::vector<char> value(static_cast<size_t>(bytes) * node.type.lanes);
-    for (int i = 0; i < node.type.lanes; i++) write_element(node.type.dtype, node.integer, node.real, value.data() + i * bytes);
+    for (int i = 0; i < node.type.lanes; i++)
+      write_element(node.type.dtype, node.integer, node.real, value.data() + i * bytes);
     initial_.emplace_back(slot, std::move(value));
     return slot;
   }
@@ -125,8 +132,12 @@ class Compiler {
   static void choose(const ExprNode& node, Step* step) {
     DType type = node.args[0]->type.dtype;
     switch (node.kind) {
-      case ExprKind::unary: step->one = unary_fn(node.unary, type); break;
-      case ExprKind::cast: step->one = cast_fn(type, node.type.dtype); break;
+      case ExprKind::unary:
+        step->one = unary_fn(node.unary, type);
+        break;
+      case ExprKind::cast:
+        step->one = cast_fn(type, node.type.dtype);
+        break;
       case ExprKind::binary:
         step->kind = StepKind::two;
         step->two = binary_fn(node.binary, type);
@@ -140,9 +151,15 @@ class Compiler {
         step->lanes = node.args[0]->type.lanes;
         step->reduce = reduce_fn(node.binary, type);
         break;
-      case ExprKind::select: step->kind = StepKind::select; break;
-      case ExprKind::broadcast: step->kind = StepKind::broadcast; break;
-      case ExprKind::interleave: step->kind = StepKind::interleave; break;
+      case ExprKind::select:
+        step->kind = StepKind::select;
+        break;
+      case ExprKind::broadcast:
+        step->kind = StepKind::broadcast;
+        break;
+      case ExprKind::interleave:
+        step->kind = StepKind::interleave;
+        break;
       default:
         step->kind = StepKind::dot4;
         step->unsigned_a = node.args[1]->type.dtype == DType::u8;
@@ -221,16 +238,22 @@ class Compiler {
       case StmtKind::block:
         for (const Stmt& child : s->children) TRY_DONE(compile(child, items));
         return Done{};
-      case StmtKind::loop: return compile_loop(*s, items);
+      case StmtKind::loop:
+        return compile_loop(*s, items);
       case StmtKind::let: {
         TRY(int32_t slot, compile_whole(s->args[0], items));
         return compile_bound(s->name, {slot, s->args[0]->type}, s->children[0], items);
       }
-      case StmtKind::store: return compile_store(*s, items);
-      case StmtKind::when: return compile_branch(*s, items);
-      case StmtKind::alloc: return compile_alloc(*s, items);
-      case StmtKind::barrier: return fail_when_run("the interpreter runs threads one after another: it has no barrier", items);
-      case StmtKind::extern_call: return fail_when_run(fmt::format("the interpreter has no library '{}'", s->name), items);
+      case StmtKind::store:
+        return compile_store(*s, items);
+      case StmtKind::when:
+        return compile_branch(*s, items);
+      case StmtKind::alloc:
+        return compile_alloc(*s, items);
+      case StmtKind::barrier:
+        return fail_when_run("the interpreter runs threads one after another: it has no barrier", items);
+      case StmtKind::extern_call:
+        return fail_when_run(fmt::format("the interpreter has no library '{}'", s->name), items);
     }
     return fail("unknown statement");
   }

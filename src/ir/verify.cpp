@@ -71,7 +71,9 @@ class KernelVerifier {
     if (*type != e->type) return fail_at(e, fmt::format("it is {}, marked {}", type_text(*type), type_text(e->type)));
     if (e->kind == ExprKind::constant) return check_constant(e);
     if (e->kind == ExprKind::var) return check_var(e);
-    if (e->kind == ExprKind::load) return check_access(e->buffer, e->args[0], e->type, Access::read, [&](std::string why) { return fail_at(e, why); });
+    if (e->kind == ExprKind::load)
+      return check_access(e->buffer, e->args[0], e->type, Access::read,
+                          [&](std::string why) { return fail_at(e, why); });
     return Done{};
   }
 
@@ -82,7 +84,8 @@ class KernelVerifier {
     double unused = 0;
     write_element(e->type.dtype, e->integer, 0, bytes);
     read_element(e->type.dtype, bytes, &back, &unused);
-    return back == e->integer ? Result<Done>(Done{}) : fail_at(e, fmt::format("constant {} does not fit its type", e->integer));
+    return back == e->integer ? Result<Done>(Done{})
+                              : fail_at(e, fmt::format("constant {} does not fit its type", e->integer));
   }
 
   Result<Done> check_var(const Expr& e) const {
@@ -95,9 +98,12 @@ class KernelVerifier {
   template <class FailAt>
   Result<Done> check_access(const Buffer& buffer, const Expr& index, Type type, Access access, FailAt fail_here) const {
     auto found = rights_.find(buffer.get());
-    if (found == rights_.end()) return fail_here(fmt::format("'{}' is no parameter and not allocated here", buffer->name));
-    if (access == Access::read && !found->second.read) return fail_here(fmt::format("'{}' is only written", buffer->name));
-    if (access == Access::write && !found->second.write) return fail_here(fmt::format("'{}' is only read", buffer->name));
+    if (found == rights_.end())
+      return fail_here(fmt::format("'{}' is no parameter and not allocated here", buffer->name));
+    if (access == Access::read && !found->second.read)
+      return fail_here(fmt::format("'{}' is only written", buffer->name));
+    if (access == Access::write && !found->second.write)
+      return fail_here(fmt::format("'{}' is only read", buffer->name));
     if (!may_access(buffer->dtype, type.dtype)) {
       return fail_here(fmt::format("'{}' holds {}, not {}", buffer->name, name_of(buffer->dtype), name_of(type.dtype)));
     }
@@ -112,20 +118,25 @@ class KernelVerifier {
 
   Result<Done> check(const Stmt& s) {
     if (!s) return fail("a statement is missing");
-    checked_.clear();      // what holds for an expression depends on the scope
+    checked_.clear();  // what holds for an expression depends on the scope
     switch (s->kind) {
       case StmtKind::block:
         for (const Stmt& child : s->children) TRY_DONE(check(child));
         return Done{};
-      case StmtKind::loop: return check_loop(s);
+      case StmtKind::loop:
+        return check_loop(s);
       case StmtKind::let:
         TRY_DONE(want(s, 1, 1));
         TRY_DONE(check(s->args[0]));
         return check_bound(s, s->args[0]->type);
-      case StmtKind::store: return check_store(s);
-      case StmtKind::when: return check_when(s);
-      case StmtKind::alloc: return check_alloc(s);
-      case StmtKind::barrier: return inside_group_ ? Result<Done>(Done{}) : fail_at(s, "a barrier outside a group loop");
+      case StmtKind::store:
+        return check_store(s);
+      case StmtKind::when:
+        return check_when(s);
+      case StmtKind::alloc:
+        return check_alloc(s);
+      case StmtKind::barrier:
+        return inside_group_ ? Result<Done>(Done{}) : fail_at(s, "a barrier outside a group loop");
       case StmtKind::extern_call:
         for (const Expr& arg : s->args) TRY_DONE(check(arg));
         return s->name.empty() ? Result<Done>(fail_at(s, "a call has no symbol")) : Done{};
@@ -141,7 +152,8 @@ class KernelVerifier {
       if (!child) return fail("a statement lacks its body");
     }
     if (s->args.size() == args && s->children.size() == children) return Done{};
-    return fail("a statement has {} operands and {} bodies, want {} and {}", s->args.size(), s->children.size(), args, children);
+    return fail("a statement has {} operands and {} bodies, want {} and {}", s->args.size(), s->children.size(), args,
+                children);
   }
 
   Result<Done> check_bound(const Stmt& s, Type type) {
@@ -162,7 +174,8 @@ class KernelVerifier {
   Result<Done> check_loop(const Stmt& s) {
     TRY_DONE(want(s, 1, 1));
     TRY_DONE(check(s->args[0]));
-    if (s->args[0]->type != kIndex) return fail_at(s, fmt::format("an extent of {}, want i64", type_text(s->args[0]->type)));
+    if (s->args[0]->type != kIndex)
+      return fail_at(s, fmt::format("an extent of {}, want i64", type_text(s->args[0]->type)));
     bool parallel = s->loop == LoopKind::parallel, group = s->loop == LoopKind::group;
     if (parallel && inside_parallel_) return fail_at(s, "a parallel loop inside a parallel loop");
     if (s->loop == LoopKind::thread && !inside_group_) return fail_at(s, "a thread loop outside a group loop");
@@ -193,7 +206,8 @@ class KernelVerifier {
     TRY_DONE(want(s, 1, s->children.size() == 2 ? 2 : 1));
     TRY_DONE(check(s->args[0]));
     Type type = s->args[0]->type;
-    if (type != Type{DType::boolean, 1}) return fail_at(s, fmt::format("a condition of {}, want bool", type_text(type)));
+    if (type != Type{DType::boolean, 1})
+      return fail_at(s, fmt::format("a condition of {}, want bool", type_text(type)));
     for (const Stmt& child : s->children) TRY_DONE(check(child));
     return Done{};
   }
@@ -201,7 +215,8 @@ class KernelVerifier {
   Result<Done> check_alloc(const Stmt& s) {
     TRY_DONE(want(s, 0, 1));
     if (!s->buffer || !s->buffer->local) return fail("an alloc needs a local buffer");
-    if (s->buffer->local_size < 1) return fail("local buffer '{}' has {} elements", s->buffer->name, s->buffer->local_size);
+    if (s->buffer->local_size < 1)
+      return fail("local buffer '{}' has {} elements", s->buffer->name, s->buffer->local_size);
     if (!rights_.emplace(s->buffer.get(), Rights{true, true}).second) {
       return fail("local buffer '{}' is allocated inside itself", s->buffer->name);
     }
@@ -267,7 +282,8 @@ class ProgramVerifier {
       return error("{} may have {} elements", whose, elements);
     }
     if (buffer.offset < 0) return Done{};
-    if (buffer.role == Role::weight || buffer.role == Role::state) return error("{} has a place in the arena, but is no scratch, input or output", whose);
+    if (buffer.role == Role::weight || buffer.role == Role::state)
+      return error("{} has a place in the arena, but is no scratch, input or output", whose);
     if (bytes > program_.arena_bytes || buffer.offset > program_.arena_bytes - bytes) {
       return error("{} lies at {} + {} bytes, the arena has {}", whose, buffer.offset, bytes, program_.arena_bytes);
     }
@@ -280,9 +296,12 @@ class ProgramVerifier {
       const Kernel* kernel = program_.find_kernel(variant.kernel);
       if (!kernel) return error("program: a launch of '{}', which does not exist", variant.kernel);
       TRY_DONE(check_dim(variant.size, fmt::format("launch of '{}'", variant.kernel)));
-      if (variant.at_least > variant.at_most) return error("launch of '{}': its guard [{}, {}] never holds", variant.kernel, variant.at_least, variant.at_most);
+      if (variant.at_least > variant.at_most)
+        return error("launch of '{}': its guard [{}, {}] never holds", variant.kernel, variant.at_least,
+                     variant.at_most);
       if (kernel->params.size() != launch.buffers.size()) {
-        return error("launch of '{}': got {} buffers, want {}", variant.kernel, launch.buffers.size(), kernel->params.size());
+        return error("launch of '{}': got {} buffers, want {}", variant.kernel, launch.buffers.size(),
+                     kernel->params.size());
       }
       for (size_t i = 0; i < launch.buffers.size(); i++) TRY_DONE(check_argument(*kernel, i, launch.buffers[i]));
     }

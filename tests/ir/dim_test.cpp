@@ -26,7 +26,7 @@ TEST(Dim, FoldsAndPrints) {
   EXPECT_EQ(min(t, max(r, 3)).text(), "min(tokens, max(rows, 3))");
   EXPECT_EQ((t / (r * 2)).text(), "tokens / (rows * 2)");
   EXPECT_EQ((t / r * 2).text(), "tokens / rows * 2");
-  EXPECT_EQ((Dim(INT64_MAX) + 1).text(), "9223372036854775807 + 1");      // no value: kept as it is
+  EXPECT_EQ((Dim(INT64_MAX) + 1).text(), "9223372036854775807 + 1");  // no value: kept as it is
 }
 
 TEST(Dim, EvaluatesOrSaysItCannot) {
@@ -66,13 +66,20 @@ struct Both {
 std::optional<int64_t> plain(DimKind kind, int64_t a, int64_t b) {
   auto floor = [](int64_t x, int64_t y) { return static_cast<int64_t>(std::floor(static_cast<long double>(x) / y)); };
   switch (kind) {
-    case DimKind::add: return a + b;
-    case DimKind::sub: return a - b;
-    case DimKind::mul: return a * b;
-    case DimKind::div: return b == 0 ? std::nullopt : std::optional(floor(a, b));
-    case DimKind::mod: return b == 0 ? std::nullopt : std::optional(a - b * floor(a, b));
-    case DimKind::min: return std::min(a, b);
-    default: return std::max(a, b);
+    case DimKind::add:
+      return a + b;
+    case DimKind::sub:
+      return a - b;
+    case DimKind::mul:
+      return a * b;
+    case DimKind::div:
+      return b == 0 ? std::nullopt : std::optional(floor(a, b));
+    case DimKind::mod:
+      return b == 0 ? std::nullopt : std::optional(a - b * floor(a, b));
+    case DimKind::min:
+      return std::min(a, b);
+    default:
+      return std::max(a, b);
   }
 }
 
@@ -94,13 +101,14 @@ TEST(Dim, AgreesWithPlainIntegersAndItsOwnText) {
   std::mt19937 random(3);
   int with_value = 0;
   for (int i = 0; i < 20000; i++) {
-    std::map<std::string, int64_t> sizes = {{"a", static_cast<int64_t>(random() % 40)}, {"b", static_cast<int64_t>(random() % 9) - 4}};
+    std::map<std::string, int64_t> sizes = {{"a", static_cast<int64_t>(random() % 40)},
+                                            {"b", static_cast<int64_t>(random() % 9) - 4}};
     Both both = random_dim(random, sizes, static_cast<int>(random() % 5));
     auto again = parse_dim(both.dim.text());
     ASSERT_TRUE(again.ok()) << again.message();
     ASSERT_EQ(again->text(), both.dim.text());
     ASSERT_TRUE(*again == both.dim) << both.dim.text();
-    if (!both.value) continue;      // folding may give a value where a plain calculation divides by zero
+    if (!both.value) continue;  // folding may give a value where a plain calculation divides by zero
     with_value++;
     ASSERT_EQ(both.dim.evaluate(sizes), both.value) << both.dim.text();
   }

@@ -8,7 +8,7 @@ namespace {
 
 struct Case {
   const char* text;
-  const char* broken;            // a part of the message
+  const char* broken;  // a part of the message
 };
 
 std::string verify_text(const std::string& text) {
@@ -37,7 +37,9 @@ TEST(Verify, EachBrokenLawIsNamed) {
       {"thread u < 4 { y[u] = 1f32; }", "a thread loop outside a group loop"},
       {"barrier;", "a barrier outside a group loop"},
   };
-  for (const Case& c : cases) EXPECT_NE(verify_text(in_kernel(c.text)).find(c.broken), std::string::npos) << c.text << "\n" << verify_text(in_kernel(c.text));
+  for (const Case& c : cases)
+    EXPECT_NE(verify_text(in_kernel(c.text)).find(c.broken), std::string::npos) << c.text << "\n"
+                                                                                << verify_text(in_kernel(c.text));
 }
 
 TEST(Verify, ProgramsAndLaunches) {
@@ -64,14 +66,17 @@ TEST(Verify, ProgramsAndLaunches) {
       {"kernel j() extent 1 { parallel t < 1 { } parallel u < 1 { } }", "the body must be one parallel loop"},
       {"kernel j(read a f32, read a f32) extent 1 { parallel t < 1 { } }", "two parameters are named 'a'"},
   };
-  for (const Case& c : cases) EXPECT_NE(verify_text(good + c.text).find(c.broken), std::string::npos) << c.text << "\n" << verify_text(good + c.text);
+  for (const Case& c : cases)
+    EXPECT_NE(verify_text(good + c.text).find(c.broken), std::string::npos) << c.text << "\n"
+                                                                            << verify_text(good + c.text);
 }
 
 // What no text can say.
 TEST(Verify, NodesMadeByHand) {
   Buffer y = global_buffer("y", DType::f32), other = global_buffer("other", DType::f32);
   auto message = [&](Stmt body) {
-    auto verified = verify(Kernel{"k", {{y, Access::read_write}}, 4, loop("t", 4, LoopKind::parallel, std::move(body))});
+    auto verified =
+        verify(Kernel{"k", {{y, Access::read_write}}, 4, loop("t", 4, LoopKind::parallel, std::move(body))});
     return verified.ok() ? std::string("fine") : verified.message();
   };
   EXPECT_EQ(message(store(y, var("t"), load(y, 0))), "fine");
@@ -80,7 +85,8 @@ TEST(Verify, NodesMadeByHand) {
   EXPECT_NE(message(store(y, 0, load(other, 0))).find("'other' is no parameter"), std::string::npos);
   ExprNode wrong = *binary(BinaryOp::add, var("t"), size_expr("n"));
   wrong.type = {DType::f32, 1};
-  EXPECT_NE(message(store(y, 0, Expr(std::make_shared<const ExprNode>(wrong)))).find("it is i64, marked f32"), std::string::npos);
+  EXPECT_NE(message(store(y, 0, Expr(std::make_shared<const ExprNode>(wrong)))).find("it is i64, marked f32"),
+            std::string::npos);
   ExprNode big = *constant_int({DType::i8}, 1);
   big.integer = 300;
   Expr huge(std::make_shared<const ExprNode>(big));
