@@ -81,6 +81,8 @@ Result<Done> Bpe::read_merges(JsonElement model) {
   merges_.reserve(count);
   std::string joined;
   uint32_t rank = 0;
+  int32_t last = -1;
+  bool guess = !vocabulary_.has_repeats();
   for (JsonElement merge : list) {
     uint32_t own_rank = rank++;
     std::string_view line;
@@ -93,7 +95,10 @@ Result<Done> Bpe::read_merges(JsonElement model) {
     int32_t left = vocabulary_.find(halves.left), right = vocabulary_.find(halves.right);
     joined = halves.left;
     joined += halves.right.substr(std::min(prefix_.size(), halves.right.size()));
-    int32_t id = vocabulary_.find(joined);
+    // Trained vocabularies list what merges make in the order of the merges: the next id needs no search.
+    bool next = guess && vocabulary_.piece(last + 1) == joined;
+    int32_t id = next ? last + 1 : vocabulary_.find(joined);
+    last = id;
     if (left < 0 || right < 0 || id < 0) {
       if (skip_unknown) continue;
       std::string_view missing = left < 0 ? halves.left : right < 0 ? halves.right : std::string_view(joined);

@@ -21,28 +21,27 @@ class Vocabulary {
   std::string_view piece(int32_t id) const;        // "" if absent
   bool has(int32_t id) const;
   int32_t size() const { return static_cast<int32_t>(by_id_.size()); }    // largest id + 1
-  size_t count() const { return spellings_; }
+  bool has_repeats() const { return spellings_ != added_; }
   size_t longest() const { return longest_; }      // bytes of the longest piece
 
  private:
-  struct Entry {
-    uint64_t begin;
-    uint32_t bytes;
-    int32_t id;
+  struct Text {
+    uint32_t begin = 0, bytes = 0;      // in arena_, which a JSON file bounds to 4 GB
   };
   struct Slot {
     uint32_t hash = 0;
-    int32_t entry = -1;
+    int32_t id = -1;
+    Text text;
   };
-  std::string_view text(const Entry& entry) const { return std::string_view(arena_).substr(entry.begin, entry.bytes); }
-  Slot& slot_of(std::string_view piece, uint32_t hash);
+  std::string_view view(Text text) const { return std::string_view(arena_).substr(text.begin, text.bytes); }
+  size_t place_of(std::string_view piece, uint32_t hash) const;
   void grow(size_t slots);
 
   std::string arena_;
-  std::vector<Entry> entries_;
-  std::vector<int32_t> by_id_;      // id -> entry, -1 if none
+  std::vector<Text> by_id_;
+  std::vector<bool> known_;         // by id
   std::vector<Slot> slots_;         // a power of two, at most half full
-  size_t spellings_ = 0;
+  size_t spellings_ = 0, added_ = 0;
   size_t longest_ = 0;
 };
 
