@@ -80,5 +80,45 @@ TEST(Rewrite, SubstitutionStopsAtABinderAndRefusesCapture) {
   EXPECT_EQ(free_vars(body), (std::set<std::string>{"i", "j"}));
 }
 
+TEST(Fold, ADimBecomesItsExpression) {
+  EXPECT_EQ(print(Expr(ceil_div(Dim::size("tokens"), 8) * 4 - 1)), "(size tokens + 7) / 8 * 4 - 1");
+  EXPECT_EQ(print(Expr(min(Dim::size("a"), Dim::size("b")) % 3)), "min(size a, size b) % 3");
+}
+
+TEST(Rewrite, StatementsCanBeRemovedAndBuffersReplaced) {
+  Buffer x = global_buffer("x", DType::f32), y = global_buffer("y", DType::f32), z = global_buffer("z", DType::f32);
+  Stmt body = loop("i", size_expr("n"), LoopKind::serial,
+                   block({store(y, var("i"), load(x, var("i"))), store(x, 0, load(x, 1))}));
+  Stmt kept =
+      rewrite(body, {}, [&](const Stmt& s) { return s->kind == StmtKind::store && s->buffer == x ? nullptr : s; });
+  EXPECT_EQ(print(kept), "serial i < size n {\n  y[i] = x[i];\n}\n");
+  EXPECT_EQ(print(replace_buffers(kept, {{x, z}, {y, x}})), "serial i < size n {\n  x[i] = z[i];\n}\n");
+  EXPECT_EQ(sizes_used(body), std::set<std::string>{"n"});
+  Stmt same = rewrite(body, [](const Expr& e) { return e; });
+  EXPECT_EQ(same, body);  // what does not change is shared
+}
+
+TEST(Rewrite, ASharedSubexpressionIsVisitedOnce) {
+  Expr e = var("x", {DType::f32});
+  for (int i = 0; i < 60; i++) e = e + e;
+  int visits = 0;
+  Expr done = rewrite(e, [&](const Expr& part) {
+    visits++;
+    return part->kind == ExprKind::var ? var("y", part->type) : part;
+  });
+  EXPECT_EQ(visits, 61);
+  EXPECT_EQ(free_vars(done), std::set<std::string>{"y"});
+}
+
+TEST(Build, BadOperandsAreOurOwnBug) {
+  Expr f = var("f", {DType::f32}), i = var("i");
+  EXPECT_DEATH((void)(f + var("h", {DType::f16})), "want one type");
+  EXPECT_DEATH((void)(f & f), "not defined for f32");
+  EXPECT_DEATH((void)reduce(BinaryOp::add, var("v", {DType::f32, 3})), "power of two");
+  EXPECT_DEATH((void)load(global_buffer("b", DType::u8), f), "want i64");
+  EXPECT_DEATH((void)bitcast({DType::f32, 2}, f), "bits must agree");
+  EXPECT_DEATH((void)loop("i", f, LoopKind::serial, block({})), "no i64");
+}
+
 }  // namespace
 }  // namespace hearth

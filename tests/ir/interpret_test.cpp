@@ -150,6 +150,18 @@ TEST(Interpret, EveryAccessIsChecked) {
   EXPECT_EQ(run("y[0] = cast(f32, size m);"), "kernel 'k': size 'm' has no value");
 }
 
+TEST(Interpret, WhatItCannotRunItNames) {
+  Runner run;
+  EXPECT_EQ(run("call sgemm(t);"), "kernel 'k': the interpreter has no library 'sgemm'");
+}
+
+TEST(Interpret, ALocalBufferStartsUndefined) {
+  Runner run;
+  ASSERT_EQ(run("alloc l f32 [2]; l[0] = 1f32; y[0] = l[0]; y[1] = l[1];"), "fine");
+  EXPECT_EQ(run.y[0], 1.0f);
+  EXPECT_TRUE(std::isnan(run.y[1]));
+}
+
 TEST(Interpret, AProgramChoosesVariantsAndMakesScratch) {
   auto program = parse_program(R"(
 size n in [1, 8]
