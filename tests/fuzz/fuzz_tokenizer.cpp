@@ -1,4 +1,5 @@
 // Fuzzes the tokenizer: `tokenizer.json \0 text` is loaded, the text encoded, its ids decoded and streamed.
+// LINK: hearth_text
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
