@@ -115,6 +115,7 @@ class Lexer {
 
   Result<Done> comment() {
     const size_t begin = at_;
+    if (at_ == source_.size()) return Done{};         // Jinja lets a template end right here
     const size_t end = source_.find("#}", at_);
     if (end == source_.npos) return error("line {}: got a comment without its end, want '#}}'", line_);
     const char sign = end > begin ? source_[end - 1] : '\0';
@@ -153,6 +154,7 @@ class Lexer {
     move_to(at + close_of(at));
     if (begin_sign == '-') skip_space();
     at_line_start_ = source_[at_ - 1] == '\n';
+    if (at_ == source_.size()) return Done{};         // as for a comment
     for (size_t open = source_.find("{%", at_); open != source_.npos; open = source_.find("{%", open + 1)) {
       const char sign = open + 2 < source_.size() ? source_[open + 2] : '\0';
       size_t end = open + (sign == '-' || sign == '+' ? 3 : 2);

@@ -186,12 +186,6 @@ Result<std::vector<Value>> Machine::filter_items(const Node& node, std::vector<V
 Result<Done> Machine::run_loop(const Node& node, std::vector<Value> items, int depth) {
   const ScopePtr outer = scope_;
   TRY(items, filter_items(node, std::move(items)));
-  if (items.empty()) {
-    if (node.blocks.size() < 2) return Done{};
-    const Restore<ScopePtr> restore(scope_, std::make_shared<Scope>(Scope{outer, {}}));
-    TRY_DONE(execute(node.blocks[1]));
-    return Done{};
-  }
   auto loop = std::make_shared<LoopObject>();
   loop->items = std::move(items);
   loop->depth = depth;
@@ -206,14 +200,19 @@ Result<Done> Machine::run_loop(const Node& node, std::vector<Value> items, int d
     adopt(self);
   }
   const int loop_name = name_of("loop");
+  bool completed = false;               // Jinja's law: the else runs unless some round reached its end
   for (; loop->at < loop->items.size(); ++loop->at) {
     TRY_DONE(spend(1));
     const Restore<ScopePtr> restore(scope_, std::make_shared<Scope>(Scope{outer, {}}));
     if (loop_name >= 0) scope_->set(loop_name, self);
     TRY_DONE(assign(*node.kids[0], loop->items[loop->at]));
     TRY(const Flow flow, execute(node.blocks[0]));
+    completed |= flow == Flow::next;
     if (flow == Flow::loop_break) break;
   }
+  if (completed || node.blocks.size() < 2) return Done{};
+  const Restore<ScopePtr> restore(scope_, std::make_shared<Scope>(Scope{outer, {}}));
+  TRY_DONE(execute(node.blocks[1]));
   return Done{};
 }
 

@@ -28,7 +28,7 @@ std::vector<std::string_view> split_at_space(std::string_view text, int64_t most
     parts.push_back(text.substr(0, end));
     text = strip(text.substr(end), Side::left);
   }
-  if (!text.empty()) parts.push_back(strip(text, Side::right));
+  if (!text.empty()) parts.push_back(text);        // the rest keeps the white space at its end
   return parts;
 }
 
@@ -37,7 +37,7 @@ std::vector<std::string_view> split_at_space_from_right(std::string_view text, i
   std::vector<std::string_view> words = split_at_space(text, -1);
   const auto extra = static_cast<int64_t>(words.size()) - most;
   if (most < 0 || extra <= 0) return words;
-  const char* begin = words[0].data();
+  const char* begin = text.data();                 // the rest keeps the white space at its start
   const std::string_view& end = words[static_cast<size_t>(extra - 1)];
   std::vector<std::string_view> parts(words.begin() + extra, words.end());
   parts.insert(parts.begin(), std::string_view(begin, static_cast<size_t>(end.data() + end.size() - begin)));
