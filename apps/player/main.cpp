@@ -1,7 +1,8 @@
 // hearth-player FILE.hearth PROMPT: opens a baked file and continues the prompt, with nothing of the compiler in it.
 //
-// It stands for the phone, the browser and the small server: only the runtime tower is linked (tests/runtime/check_player.sh
-// proves it). The prompt goes in as it is, without a chat template; the most likely token is taken each time.
+// It stands for the phone, the browser and the small server: only the runtime tower is linked
+// (tests/runtime/check_player.sh proves it). The prompt goes in as it is, without a chat template; the most likely
+// token is taken each time.
 #include <cstdio>
 #include <cstdlib>
 #include <string>

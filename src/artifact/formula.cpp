@@ -8,9 +8,9 @@
 namespace hearth {
 namespace {
 
-constexpr size_t kMostText = 4096;   // characters
-constexpr int kMostNesting = 64;     // parentheses and calls
-constexpr int kMostStack = 256;      // values waiting at once: a nesting level holds at most three
+constexpr size_t kMostText = 4096;  // characters
+constexpr int kMostNesting = 64;    // parentheses and calls
+constexpr int kMostStack = 256;     // values waiting at once: a nesting level holds at most three
 
 bool starts_name(char c) { return std::isalpha(static_cast<unsigned char>(c)) || c == '_'; }
 bool continues_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '.'; }
@@ -145,13 +145,22 @@ class Parser {
 bool apply(char op, int64_t a, int64_t b, int64_t* out) {
   int64_t unused = 0;
   switch (op) {
-    case '+': return !__builtin_add_overflow(a, b, out);
-    case '-': return !__builtin_sub_overflow(a, b, out);
-    case '*': return !__builtin_mul_overflow(a, b, out);
-    case '/': return b != 0 && floor_divide(a, b, out, &unused);
-    case '%': return b != 0 && floor_divide(a, b, &unused, out);
-    case 'm': *out = a < b ? a : b; return true;
-    case 'M': *out = a > b ? a : b; return true;
+    case '+':
+      return !__builtin_add_overflow(a, b, out);
+    case '-':
+      return !__builtin_sub_overflow(a, b, out);
+    case '*':
+      return !__builtin_mul_overflow(a, b, out);
+    case '/':
+      return b != 0 && floor_divide(a, b, out, &unused);
+    case '%':
+      return b != 0 && floor_divide(a, b, &unused, out);
+    case 'm':
+      *out = a < b ? a : b;
+      return true;
+    case 'M':
+      *out = a > b ? a : b;
+      return true;
   }
   check_failed(__FILE__, __LINE__, "unknown formula step");
 }
@@ -169,7 +178,7 @@ Result<Formula> Formula::parse(std::string_view text, std::span<const std::strin
 
 Result<int64_t> Formula::evaluate(std::span<const int64_t> values) const {
   int64_t stack[kMostStack + 1] = {0};
-  int top = 0;                                       // stack[top - 1] is the last value
+  int top = 0;  // stack[top - 1] is the last value
   for (const Step& step : steps_) {
     if (step.op == '#') {
       stack[top++] = step.value;

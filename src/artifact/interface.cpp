@@ -145,13 +145,16 @@ Result<BufferRecord> read_buffer(const Json& json, const Bounds& bounds, int64_t
     return error("{}: got {} elements, want fewer than 2^63 bytes", who, elements);
   if (buffer.role == BufferRole::weight) {
     const auto least = Formula::parse(buffer.elements, bounds.names)->evaluate(bounds.least);
-    if (!least || *least != elements) return error("{}: '{}' changes with a size, want a weight's constant", who, buffer.elements);
+    if (!least || *least != elements)
+      return error("{}: '{}' changes with a size, want a weight's constant", who, buffer.elements);
   }
   if (!in_arena(buffer.role)) return buffer;
   TRY(buffer.offset, get_int_in(json, "offset", who, 0, arena_bytes));
-  if (buffer.offset % kAlignment != 0) return error("{}: got offset {}, want a multiple of {}", who, buffer.offset, kAlignment);
+  if (buffer.offset % kAlignment != 0)
+    return error("{}: got offset {}, want a multiple of {}", who, buffer.offset, kAlignment);
   if (bytes > arena_bytes - buffer.offset)
-    return error("{}: got {} bytes at offset {}, want them inside the arena's {}", who, bytes, buffer.offset, arena_bytes);
+    return error("{}: got {} bytes at offset {}, want them inside the arena's {}", who, bytes, buffer.offset,
+                 arena_bytes);
   return buffer;
 }
 
@@ -181,7 +184,8 @@ Result<Done> read_kernels(const Json& json, const Bounds& bounds, Interface* out
   return Done{};
 }
 
-Result<VariantRecord> read_variant(const Json& json, const Bounds& bounds, const Interface& in, const std::string& who) {
+Result<VariantRecord> read_variant(const Json& json, const Bounds& bounds, const Interface& in,
+                                   const std::string& who) {
   const auto last_kernel = static_cast<int64_t>(in.kernels.size()) - 1;
   VariantRecord variant;
   TRY(const int64_t kernel, get_int_in(json, "kernel", who, 0, last_kernel));
@@ -226,8 +230,7 @@ Result<ModelCard> read_model(const Json& json) {
   TRY(model.context, get_int_in(json, "context", who, 0, kMostSize));
   TRY(const Json* ends, get_array(json, "end_ids", who));
   for (const Json& id : *ends) {
-    if (!is_index(id, INT32_MAX))
-      return error("{}: 'end_ids': got {}, want token ids", who, dump(id).substr(0, 40));
+    if (!is_index(id, INT32_MAX)) return error("{}: 'end_ids': got {}, want token ids", who, dump(id).substr(0, 40));
     model.end_ids.push_back(id.get<int64_t>());
   }
   TRY(model.bos_id, get_int_in(json, "bos_id", who, -1, INT32_MAX));
@@ -248,8 +251,8 @@ Json to_json(const Interface& interface) {
   for (const KernelRecord& kernel : interface.kernels)
     kernels.push_back({{"symbol", kernel.symbol}, {"extent", kernel.extent}});
   for (const LaunchRecord& launch : interface.launches) launches.push_back(to_json(launch));
-  return {{"version", interface.version}, {"target", interface.target},  {"sizes", std::move(sizes)},
-          {"buffers", std::move(buffers)}, {"kernels", std::move(kernels)}, {"launches", std::move(launches)},
+  return {{"version", interface.version},         {"target", interface.target},       {"sizes", std::move(sizes)},
+          {"buffers", std::move(buffers)},        {"kernels", std::move(kernels)},    {"launches", std::move(launches)},
           {"arena_bytes", interface.arena_bytes}, {"model", to_json(interface.model)}};
 }
 
@@ -258,7 +261,8 @@ Result<Interface> interface_from_json(const Json& json) {
   Interface out;
   TRY(const int64_t version, get_int(json, "version", kWho));
   if (version != kArtifactVersion)
-    return error("{}: got version {}, want {} (bake the model again with this Hearth)", kWho, version, kArtifactVersion);
+    return error("{}: got version {}, want {} (bake the model again with this Hearth)", kWho, version,
+                 kArtifactVersion);
   TRY(out.target, get_name(json, "target", kWho));
   TRY(out.arena_bytes, get_int_in(json, "arena_bytes", kWho, 0, kMostArena));
   TRY(const Bounds bounds, read_sizes(json, &out));

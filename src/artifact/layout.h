@@ -6,9 +6,9 @@
 
 namespace hearth {
 
-inline constexpr uint64_t kLengthBytes = 8;                        // little-endian length of the JSON header
-inline constexpr uint64_t kAlignBytes = 64;                        // of the data and of every tensor in it
-inline constexpr uint64_t kMostHeaderBytes = 100'000'000;          // what other safetensors readers accept
+inline constexpr uint64_t kLengthBytes = 8;                // little-endian length of the JSON header
+inline constexpr uint64_t kAlignBytes = 64;                // of the data and of every tensor in it
+inline constexpr uint64_t kMostHeaderBytes = 100'000'000;  // what other safetensors readers accept
 inline constexpr uint64_t kMostTensorBytes = uint64_t{1} << 50;
 inline constexpr const char* kPadPrefix = "__pad.";
 inline constexpr const char* kMetadataKey = "hearth";

@@ -9,7 +9,7 @@ namespace hearth {
 
 struct Artifact::Impl {
   std::string path;
-  MappedFile file;                                   // empty when opened from bytes
+  MappedFile file;  // empty when opened from bytes
   Interface interface;
   std::map<std::string, Bytes> tensors;
 };
@@ -52,9 +52,8 @@ Result<Entry> read_entry(const std::string& name, const Json& json, uint64_t dat
 
 // Tensors must fill the data without holes, as every safetensors file does.
 Result<Done> check_no_holes(std::vector<Entry> entries, uint64_t data_bytes, const std::string& path) {
-  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
-    return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
-  });
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
   uint64_t at = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != at)
@@ -114,7 +113,8 @@ Result<Done> check_weights(const Interface& interface, const std::map<std::strin
 }
 
 // Fills everything but `file` and `path`.
-Result<Done> read_all(Bytes bytes, const std::string& path, Interface* interface, std::map<std::string, Bytes>* tensors) {
+Result<Done> read_all(Bytes bytes, const std::string& path, Interface* interface,
+                      std::map<std::string, Bytes>* tensors) {
   TRY(const Json header, read_header(bytes, path));
   const Bytes data = bytes.subspan(kLengthBytes + read_u64(bytes.data()));
   std::vector<Entry> entries;

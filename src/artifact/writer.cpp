@@ -15,11 +15,11 @@ namespace hearth {
 namespace {
 
 struct Place {
-  uint64_t offset = 0, bytes = 0;                    // from the start of the data
+  uint64_t offset = 0, bytes = 0;  // from the start of the data
 };
 
 struct Layout {
-  std::string header;                                // JSON, padded so that data begins at a multiple of 64
+  std::string header;  // JSON, padded so that data begins at a multiple of 64
   std::map<std::string, Place> places;
   uint64_t data_bytes = 0;
 };
@@ -35,7 +35,8 @@ Result<Layout> lay_out(const Interface& interface, const std::vector<TensorSlot>
   for (const TensorSlot& slot : tensors) {
     if (slot.name.empty() || slot.name.starts_with("__") || header.contains(slot.name))
       return error("artifact: tensor '{}': want a new name that does not begin with '__'", slot.name);
-    if (slot.bytes > kMostTensorBytes) return error("artifact: tensor '{}': got {} bytes, want at most {}", slot.name, slot.bytes, kMostTensorBytes);
+    if (slot.bytes > kMostTensorBytes)
+      return error("artifact: tensor '{}': got {} bytes, want at most {}", slot.name, slot.bytes, kMostTensorBytes);
     // safetensors allows no holes, so the gap is a tensor of its own.
     if (const uint64_t next = align_up(at); next != at) {
       header[fmt::format("{}{}", kPadPrefix, pads++)] = entry(at, next);
@@ -130,11 +131,11 @@ void ArtifactWriter::done_with(const std::string& name) {
   const auto page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   const uint64_t first = (impl_->data_at + place.offset + page - 1) / page * page;
   const uint64_t last = (impl_->data_at + place.offset + place.bytes) / page * page;
-  if (last <= first) return;                         // shares its only pages with a neighbour
+  if (last <= first) return;  // shares its only pages with a neighbour
 #ifdef __linux__
   ::sync_file_range(impl_->fd, static_cast<off_t>(first), static_cast<off_t>(last - first), SYNC_FILE_RANGE_WRITE);
 #endif
-  ::madvise(impl_->address + first, last - first, MADV_DONTNEED);    // shared: the page cache keeps the bytes
+  ::madvise(impl_->address + first, last - first, MADV_DONTNEED);  // shared: the page cache keeps the bytes
 }
 
 Result<Done> ArtifactWriter::finish() {

@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 
 // Spinning pays while every thread has a CPU; long enough for the sampler between two steps, short enough to idle cold.
 constexpr auto kSpin = std::chrono::microseconds(80);
-constexpr int kLooks = 64;                 // between two yields: about a microsecond
+constexpr int kLooks = 64;  // between two yields: about a microsecond
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -48,7 +48,7 @@ void pin(std::thread& thread, int cpu) {
   cpu_set_t set;
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
-  ::pthread_setaffinity_np(thread.native_handle(), sizeof(set), &set);   // a refusal costs speed only
+  ::pthread_setaffinity_np(thread.native_handle(), sizeof(set), &set);  // a refusal costs speed only
 #else
   (void)thread, (void)cpu;
 #endif
@@ -60,11 +60,11 @@ struct ThreadPool::Impl {
   int threads = 1;
   bool spin = true;
   std::vector<std::thread> workers;
-  const std::function<void(int)>* job = nullptr;     // published by `round`
-  alignas(64) std::atomic<uint32_t> round{0};        // one more a job
-  alignas(64) std::atomic<uint32_t> busy{0};         // workers still in the job
-  alignas(64) std::atomic<uint32_t> arrived{0};      // at the barrier
-  alignas(64) std::atomic<uint32_t> phase{0};        // one more a barrier
+  const std::function<void(int)>* job = nullptr;  // published by `round`
+  alignas(64) std::atomic<uint32_t> round{0};     // one more a job
+  alignas(64) std::atomic<uint32_t> busy{0};      // workers still in the job
+  alignas(64) std::atomic<uint32_t> arrived{0};   // at the barrier
+  alignas(64) std::atomic<uint32_t> phase{0};     // one more a barrier
   alignas(64) std::atomic<bool> stop{false};
 
   // Returns the first value that is not `old`. Yielding between looks costs little on an idle machine; on a busy one it
@@ -129,7 +129,8 @@ void ThreadPool::run(const std::function<void(int thread)>& job) {
   impl_->busy.store(static_cast<uint32_t>(impl_->threads - 1), std::memory_order_relaxed);
   impl_->start_round();
   job(0);
-  for (uint32_t left = impl_->busy.load(std::memory_order_acquire); left != 0;) left = impl_->wait_change(impl_->busy, left);
+  for (uint32_t left = impl_->busy.load(std::memory_order_acquire); left != 0;)
+    left = impl_->wait_change(impl_->busy, left);
 }
 
 void ThreadPool::barrier() {
@@ -137,7 +138,7 @@ void ThreadPool::barrier() {
 }
 
 void ThreadPool::barrier(const std::function<void()>& alone) {
-  const uint32_t phase = impl_->phase.load(std::memory_order_relaxed);    // cannot change before this thread arrives
+  const uint32_t phase = impl_->phase.load(std::memory_order_relaxed);  // cannot change before this thread arrives
   if (impl_->arrived.fetch_add(1, std::memory_order_acq_rel) + 1 < static_cast<uint32_t>(impl_->threads)) {
     impl_->wait_change(impl_->phase, phase);
     return;

@@ -10,11 +10,11 @@
 namespace hearth {
 namespace {
 
-constexpr size_t kMostResolved = 32;               // lists kept; a decode step changes its sizes once a page
+constexpr size_t kMostResolved = 32;  // lists kept; a decode step changes its sizes once a page
 
 struct Buffer {
   Formula elements;
-  Memory memory;                                   // where its elements live and how many bytes may be used
+  Memory memory;  // where its elements live and how many bytes may be used
 };
 
 struct Variant {
@@ -26,7 +26,7 @@ struct Variant {
 struct Resolved {
   std::vector<int64_t> sizes;
   std::vector<Call> calls;
-  uint64_t used = 0;                               // the tick of its last run
+  uint64_t used = 0;  // the tick of its last run
 };
 
 struct Timing {
@@ -44,20 +44,20 @@ std::string shown(const Interface& interface, std::span<const int64_t> sizes) {
 
 struct Executable::Impl {
   std::shared_ptr<Device> device;
-  Artifact artifact;                               // keeps the mapped weights
+  Artifact artifact;  // keeps the mapped weights
   SizeValues fixed;
-  std::vector<std::string> names;                  // of sizes
-  std::vector<int64_t> most;                       // upper bounds; a fixed size's own value
+  std::vector<std::string> names;  // of sizes
+  std::vector<int64_t> most;       // upper bounds; a fixed size's own value
   std::vector<Buffer> buffers;
   std::vector<std::vector<Variant>> launches;
-  std::vector<Formula> extents;                    // by kernel
-  std::vector<Memory> owned;                       // the arena, then each state
+  std::vector<Formula> extents;  // by kernel
+  std::vector<Memory> owned;     // the arena, then each state
   uint64_t memory_bytes = 0;
   std::vector<Resolved> resolved;
   uint64_t tick = 0;
   bool profiling = false;
   int64_t profiled_runs = 0;
-  std::vector<Timing> timings;                     // by kernel
+  std::vector<Timing> timings;  // by kernel
 
   ~Impl() {
     for (const Memory& memory : owned) device->free(memory);
@@ -128,8 +128,8 @@ Result<Done> Executable::Impl::lay_buffers() {
     } else {
       const auto offset = static_cast<uint64_t>(record.offset);
       if (offset > arena.bytes || bytes > arena.bytes - offset)
-        return error("runtime: buffer '{}' ends at {}, want it inside the arena's {} bytes", record.name, offset + bytes,
-                     arena.bytes);
+        return error("runtime: buffer '{}' ends at {}, want it inside the arena's {} bytes", record.name,
+                     offset + bytes, arena.bytes);
       memory = {static_cast<std::byte*>(arena.address) + offset, bytes};
     }
   }

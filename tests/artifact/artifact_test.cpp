@@ -27,7 +27,9 @@ uint64_t header_bytes(const std::string& file) {
   return length;
 }
 
-Json header_of(const std::string& file) { return *parse_json(std::string_view(file).substr(8, header_bytes(file)), "test"); }
+Json header_of(const std::string& file) {
+  return *parse_json(std::string_view(file).substr(8, header_bytes(file)), "test");
+}
 
 // The file with another header; the data stays as it is.
 std::string with_header(const std::string& file, const std::string& header) {
@@ -68,7 +70,7 @@ TEST(Artifact, RoundTrip) {
   EXPECT_FALSE(artifact->tensor("missing").ok());
   int files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder.path)) files += entry.exists();
-  EXPECT_EQ(files, 1);                                     // no temporary stays
+  EXPECT_EQ(files, 1);  // no temporary stays
 }
 
 // The rules written in the safetensors format: offsets from 0, no holes, sizes by shape, metadata of strings.
@@ -120,7 +122,7 @@ TEST(Artifact, NoRoomIsAnErrorAndLeavesNothing) {
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
   rlimit small = before;
-  small.rlim_cur = 1 << 16;                                // as a full disk: the file may not grow further
+  small.rlim_cur = 1 << 16;  // as a full disk: the file may not grow further
   std::signal(SIGXFSZ, SIG_IGN);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
   const auto writer = ArtifactWriter::create(folder.file("a.hearth"), sample_interface(), {{"w", 1 << 20}});
@@ -176,8 +178,14 @@ TEST(Artifact, HeaderDamage) {
   expect_error(changed([](Json& h) { h["w"]["data_offsets"] = {-64, 48}; }), "whole numbers");
   expect_error(changed([](Json& h) { h["w"]["data_offsets"] = {64, 1 << 20}; }), "inside the file");
   expect_error(changed([](Json& h) { h["w"]["data_offsets"] = {UINT64_MAX, 48}; }), "inside the file");
-  expect_error(changed([](Json& h) { h["w"] = {{"dtype", "U8"}, {"shape", {47}}, {"data_offsets", {65, 112}}}; }), "multiple of 64");
-  expect_error(changed([](Json& h) { h["w"] = {{"dtype", "U8"}, {"shape", {48}}, {"data_offsets", {0, 48}}}; }), "no holes");
+  expect_error(changed([](Json& h) {
+                 h["w"] = {{"dtype", "U8"}, {"shape", {47}}, {"data_offsets", {65, 112}}};
+               }),
+               "multiple of 64");
+  expect_error(changed([](Json& h) {
+                 h["w"] = {{"dtype", "U8"}, {"shape", {48}}, {"data_offsets", {0, 48}}};
+               }),
+               "no holes");
   expect_error(changed([](Json& h) { h.erase("w"); }), "no holes");
   expect_error(changed([](Json& h) { h.erase("tokenizer.json"); }), "bytes of data");
 }

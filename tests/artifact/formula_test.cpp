@@ -28,7 +28,7 @@ TEST(Formula, Evaluates) {
   EXPECT_EQ(value_of("tokens-(rows-1)"), 3);
   EXPECT_EQ(value_of("min(tokens, rows) * max(kv.len, 2)"), 300);
   EXPECT_EQ(value_of("min(max(tokens, rows), 4)"), 4);
-  EXPECT_EQ(value_of("-7 / 2"), -4);                       // floor
+  EXPECT_EQ(value_of("-7 / 2"), -4);  // floor
   EXPECT_EQ(value_of("-7 % 4"), 1);
   EXPECT_EQ(value_of("tokens + -5"), 0);
   EXPECT_EQ(value_of("9223372036854775807"), INT64_MAX);
@@ -36,8 +36,9 @@ TEST(Formula, Evaluates) {
 }
 
 TEST(Formula, RefusesBadText) {
-  for (const char* text : {"", " ", "tokens +", "+ 1", "(tokens", "tokens)", "seqs", "min(1)", "min(1, 2, 3)", "1 2", "tokens rows",
-                           "9223372036854775808", "a$b", "min", "max + 1", "*", "1 + * 2", "tokens\n", "--1"}) {
+  for (const char* text :
+       {"", " ", "tokens +", "+ 1", "(tokens", "tokens)", "seqs", "min(1)", "min(1, 2, 3)", "1 2", "tokens rows",
+        "9223372036854775808", "a$b", "min", "max + 1", "*", "1 + * 2", "tokens\n", "--1"}) {
     const auto formula = Formula::parse(text, kSizes);
     EXPECT_FALSE(formula.ok()) << text;
     if (!formula) {
@@ -50,9 +51,9 @@ TEST(Formula, RefusesBadText) {
 }
 
 TEST(Formula, ReportsWhatHasNoValue) {
-  for (const char* text : {"1 / (tokens - 5)", "1 % (rows - 3)", "9223372036854775807 + tokens", "-9223372036854775807 - tokens",
-                           "9223372036854775807 * rows", "(-9223372036854775807 - 1) / (rows - 4)",
-                           "(-9223372036854775807 - 1) % (rows - 4)"}) {
+  for (const char* text : {"1 / (tokens - 5)", "1 % (rows - 3)", "9223372036854775807 + tokens",
+                           "-9223372036854775807 - tokens", "9223372036854775807 * rows",
+                           "(-9223372036854775807 - 1) / (rows - 4)", "(-9223372036854775807 - 1) % (rows - 4)"}) {
     const auto formula = Formula::parse(text, kSizes);
     ASSERT_TRUE(formula.ok()) << text;
     EXPECT_FALSE(formula->evaluate(std::vector<int64_t>{5, 3, 100}).ok()) << text;
@@ -72,7 +73,8 @@ TEST(Formula, DeepNestingFits) {
 
 TEST(Formula, RandomTextNeverCrashes) {
   std::mt19937 random(7);
-  const std::string_view alphabet[] = {"tokens", "rows", "min(", "max(", "(", ")", ",", "+", "-", "*", "/", "%", "0", "9", " ", "x"};
+  const std::string_view alphabet[] = {"tokens", "rows", "min(", "max(", "(", ")", ",", "+",
+                                       "-",      "*",    "/",    "%",    "0", "9", " ", "x"};
   for (int round = 0; round < 20000; ++round) {
     std::string text;
     for (int n = static_cast<int>(random() % 12); n >= 0; --n) text += alphabet[random() % std::size(alphabet)];

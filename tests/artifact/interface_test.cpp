@@ -9,9 +9,9 @@ namespace hearth {
 namespace {
 
 struct Damage {
-  const char* pointer;           // JSON pointer of what is replaced
+  const char* pointer;  // JSON pointer of what is replaced
   Json value;
-  const char* part;              // of the error
+  const char* part;  // of the error
 };
 
 TEST(Interface, RoundTrip) {
@@ -81,9 +81,10 @@ TEST(Interface, EveryDamageIsNamed) {
 
 TEST(Interface, EveryMissingKeyIsNamed) {
   const Json whole = to_json(sample_interface());
-  for (const char* place : {"", "/sizes/0", "/buffers/0", "/kernels/0", "/launches/0", "/launches/0/variants/0", "/model"}) {
+  for (const char* place :
+       {"", "/sizes/0", "/buffers/0", "/kernels/0", "/launches/0", "/launches/0/variants/0", "/model"}) {
     for (const auto& [key, value] : whole[Json::json_pointer(place)].items()) {
-      if (key == "details") continue;                      // may be absent
+      if (key == "details") continue;  // may be absent
       Json json = whole;
       json[Json::json_pointer(place)].erase(key);
       const auto read = interface_from_json(json);

@@ -46,7 +46,8 @@ struct TemporaryFolder {
 // Writes `interface` with a weight "w" of 48 bytes and two odd-sized texts; returns the failure, if any.
 inline Result<Done> write_sample(const std::string& path, const Interface& interface) {
   const std::string text = "{\"tokenizer\": 1}";
-  TRY(ArtifactWriter writer, ArtifactWriter::create(path, interface, {{"code/test", 3}, {"w", 48}, {"tokenizer.json", text.size()}}));
+  TRY(ArtifactWriter writer,
+      ArtifactWriter::create(path, interface, {{"code/test", 3}, {"w", 48}, {"tokenizer.json", text.size()}}));
   std::memcpy(writer.tensor("tokenizer.json").data(), text.data(), text.size());
   std::memcpy(writer.tensor("code/test").data(), "abc", 3);
   float w[12];

@@ -25,7 +25,8 @@ TEST(ThreadPool, RunsOnEveryThreadOnce) {
   }
 }
 
-// Plain memory written before a barrier is read after it by others: a data race would be seen by TSan, a lost step by the sum.
+// Plain memory written before a barrier is read after it by others: a data race would be seen by TSan, a lost step by
+// the sum.
 TEST(ThreadPool, BarrierOrdersPlainWrites) {
   for (int threads : {1, 2, 4}) {
     ThreadPool pool(threads);
@@ -45,7 +46,7 @@ TEST(ThreadPool, BarrierOrdersPlainWrites) {
 
 TEST(ThreadPool, BarrierRunsTheLoneSectionOnceBeforeAnyoneGoesOn) {
   ThreadPool pool(4);
-  int64_t alone = 0;                                       // plain: only the barrier protects it
+  int64_t alone = 0;  // plain: only the barrier protects it
   std::atomic<int> wrong{0};
   pool.run([&](int) {
     for (int64_t step = 1; step <= 2000; ++step) {

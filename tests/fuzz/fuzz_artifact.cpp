@@ -1,4 +1,5 @@
-// Fuzzes the artifact's reader: any bytes, loaded and run on the null device, end in one line or in a program that stays inside.
+// Fuzzes the artifact's reader: any bytes, loaded and run on the null device, end in one line or in a program that
+// stays inside.
 //
 // Input that begins with '{' is an interface; it is put into a well-formed file, so that the records are reached often.
 #include <cstdlib>
@@ -60,6 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     most[size.name] = size.at_most;
   }
   for (const SizeValues& sizes : {least, middle, most}) run_at(*artifact, sizes);
-  if (!interface_from_json(to_json(artifact->interface()))) std::abort();    // what was read can be written and read again
+  if (!interface_from_json(to_json(artifact->interface())))
+    std::abort();  // what was read can be written and read again
   return 0;
 }

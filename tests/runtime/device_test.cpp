@@ -60,31 +60,35 @@ TEST(Device, CpuRefusesBadCodeAndLooseWeights) {
   ASSERT_FALSE(loaded.ok());
   EXPECT_EQ(loaded.message(), "cpu: kernel 'no_such_kernel' is missing from the code");
   const Call call{.kernel = 0, .extent = 1};
-  EXPECT_FALSE((*device)->launch({&call, 1}, {}).ok());    // nothing was loaded
+  EXPECT_FALSE((*device)->launch({&call, 1}, {}).ok());  // nothing was loaded
   alignas(64) std::byte bytes[128] = {};
   EXPECT_TRUE((*device)->adopt({bytes, 64}).ok());
   EXPECT_FALSE((*device)->adopt({bytes + 4, 64}).ok());
 }
 
-// Each call reads what the whole call before it wrote: thousands of them, of every extent, shared and single, at 1 to 6 threads.
+// Each call reads what the whole call before it wrote: thousands of them, of every extent, shared and single, at 1 to 6
+// threads.
 TEST(Device, EveryCallSeesAllOfTheOneBefore) {
   for (int threads : {1, 2, 3, 4, 6}) {
     const auto device = cpu(threads);
     for (int64_t n : {2, 3, 5, 16, 64, 97}) {
-      std::vector<int64_t> buffers[2] = {std::vector<int64_t>(static_cast<size_t>(n), 0), std::vector<int64_t>(static_cast<size_t>(n), 0)};
+      std::vector<int64_t> buffers[2] = {std::vector<int64_t>(static_cast<size_t>(n), 0),
+                                         std::vector<int64_t>(static_cast<size_t>(n), 0)};
       for (int64_t i = 0; i < n; ++i) buffers[0][static_cast<size_t>(i)] = i * 1000000;
       std::vector<Call> calls;
       const int steps = threads > 4 ? 200 : 2000;
       for (int step = 0; step < steps; ++step) {
-        const bool whole = step % 7 == 3 || step % 7 == 4;            // two singles in a row
-        calls.push_back({.kernel = whole ? kShiftWhole : kShift, .extent = whole ? 1 : n,
+        const bool whole = step % 7 == 3 || step % 7 == 4;  // two singles in a row
+        calls.push_back({.kernel = whole ? kShiftWhole : kShift,
+                         .extent = whole ? 1 : n,
                          .buffers = {buffers[step % 2].data(), buffers[1 - step % 2].data()}});
         if (step % 11 == 0) calls.push_back({.kernel = kNothing, .extent = 0});
       }
       ASSERT_TRUE(device->launch(calls, std::vector<int64_t>{n}).ok());
       const auto& last = buffers[steps % 2];
       for (int64_t i = 0; i < n; ++i)
-        ASSERT_EQ(last[static_cast<size_t>(i)], (i + steps) % n * 1000000 + steps) << threads << " threads, extent " << n;
+        ASSERT_EQ(last[static_cast<size_t>(i)], (i + steps) % n * 1000000 + steps)
+            << threads << " threads, extent " << n;
     }
   }
 }

@@ -83,11 +83,13 @@ TEST(Executable, SizesAreChecked) {
   ASSERT_TRUE(loaded.ok());
   EXPECT_TRUE(loaded->run({{"tokens", 8}}).ok());
   EXPECT_TRUE(loaded->run({{"tokens", 8}, {"pages", 3}}).ok());
-  EXPECT_EQ(loaded->run({{"tokens", 8}, {"pages", 4}}).message(), "runtime: size 'pages' is 4, want 3 as fixed when loaded");
+  EXPECT_EQ(loaded->run({{"tokens", 8}, {"pages", 4}}).message(),
+            "runtime: size 'pages' is 4, want 3 as fixed when loaded");
   EXPECT_EQ(loaded->run({{"tokens", 9}}).message(), "runtime: size 'tokens' is 9, want 1 to 8");
   EXPECT_EQ(loaded->run({}).message(), "runtime: size 'tokens' is missing");
-  EXPECT_EQ(loaded->run({{"tokens", 8}, {"rows", 1}}).message(), "runtime: size 'rows' is unknown, want one of: tokens, pages");
-  auto open = Executable::load(device("null"), *baked.artifact, {});        // pages not fixed: room for the most
+  EXPECT_EQ(loaded->run({{"tokens", 8}, {"rows", 1}}).message(),
+            "runtime: size 'rows' is unknown, want one of: tokens, pages");
+  auto open = Executable::load(device("null"), *baked.artifact, {});  // pages not fixed: room for the most
   ASSERT_TRUE(open.ok());
   EXPECT_EQ(open->memory_bytes(), 384u + 4096u);
   EXPECT_TRUE(open->run({{"tokens", 1}, {"pages", 1024}}).ok());
@@ -152,7 +154,8 @@ TEST(Executable, RemembersMoreSizesThanItKeeps) {
   auto loaded = Executable::load(device("cpu"), *baked.artifact, {});
   ASSERT_TRUE(loaded.ok());
   for (int64_t round = 0; round < 3; ++round)
-    for (int64_t pages = 1; pages < 100; ++pages) ASSERT_TRUE(loaded->run({{"tokens", 1 + pages % 8}, {"pages", pages}}).ok());
+    for (int64_t pages = 1; pages < 100; ++pages)
+      ASSERT_TRUE(loaded->run({{"tokens", 1 + pages % 8}, {"pages", pages}}).ok());
   int32_t count = 0;
   ASSERT_TRUE(loaded->read("count", {reinterpret_cast<std::byte*>(&count), 4}).ok());
   EXPECT_EQ(count, 297);

@@ -1,7 +1,7 @@
 // cpu: kernels are C functions in this process; all threads of the pool walk the list of calls together.
 //
-// Calls fall into phases: one call whose iterations are shared, or a row of calls of one iteration each. Threads meet once
-// between phases; the last to come runs the row of single calls alone before it lets the others go on.
+// Calls fall into phases: one call whose iterations are shared, or a row of calls of one iteration each. Threads meet
+// once between phases; the last to come runs the row of single calls alone before it lets the others go on.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -25,7 +25,7 @@ namespace {
 using Kernel = void(void* const* buffers, const int64_t* sizes, int64_t first, int64_t last);
 
 constexpr uintptr_t kAlignment = 64;
-constexpr int64_t kPartsPerThread = 4;     // so that a thread whose CPU is busy elsewhere holds up a part, not a quarter
+constexpr int64_t kPartsPerThread = 4;  // so that a thread whose CPU is busy elsewhere holds up a part, not a quarter
 
 int usable_threads() {
 #ifdef __linux__
@@ -36,8 +36,8 @@ int usable_threads() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-// Hands out the parts of one call after another. Each thread asks until it is refused once, so a call of n parts uses up
-// exactly n + threads tickets: every thread knows where the next call's tickets begin, and nothing is ever reset.
+// Hands out the parts of one call after another. Each thread asks until it is refused once, so a call of n parts uses
+// up exactly n + threads tickets: every thread knows where the next call's tickets begin, and nothing is ever reset.
 class Tickets {
  public:
   void restart() { next_.store(0, std::memory_order_relaxed); }
@@ -131,9 +131,9 @@ void CpuDevice::walk(std::span<const Call> calls, const int64_t* sizes) {
   for (size_t at = 0; at < calls.size();) {
     share(calls[at], sizes, &ticket);
     const size_t next = skip_singles(calls, at + 1);
-    if (next == calls.size() && next == at + 1) return;            // the end of the job is the last barrier
+    if (next == calls.size() && next == at + 1) return;  // the end of the job is the last barrier
     const auto singles = [&] { run_singles(calls, at + 1, sizes); };
-    pool_.barrier(std::cref(singles));                             // by reference: a launch allocates nothing
+    pool_.barrier(std::cref(singles));  // by reference: a launch allocates nothing
     at = next;
   }
 }

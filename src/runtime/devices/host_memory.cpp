@@ -17,12 +17,12 @@ Result<Memory> allocate_host(uint64_t bytes, const std::string& who) {
   if (bytes == 0) return Memory{};
   void* address = MAP_FAILED;
   if (bytes <= PTRDIFF_MAX)
-    address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   else
     errno = ENOMEM;
   if (address == MAP_FAILED) return error("{}: cannot allocate {} bytes: {}", who, bytes, std::strerror(errno));
 #ifdef MADV_HUGEPAGE
-  if (bytes >= kHugePage) ::madvise(address, bytes, MADV_HUGEPAGE);    // a wish; small pages work too
+  if (bytes >= kHugePage) ::madvise(address, bytes, MADV_HUGEPAGE);  // a wish; small pages work too
 #endif
   return Memory{address, bytes};
 }
