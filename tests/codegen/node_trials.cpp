@@ -184,8 +184,26 @@ Trials dot4_trials() {
   return trials;
 }
 
+// Which zero and which side of a NaN comes out is law, also where an operand is known.
+void add_bounds(Trials& trials) {
+  int count = 0;
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::f64})
+    for (const int lanes : {1, 3, 8, 16})
+      for (const double bound : {0.0, -0.0, 6.0}) {
+        const Type type{dtype, lanes};
+        const Expr c = constant(type, bound);
+        for (const BinaryOp op : {BinaryOp::min, BinaryOp::max}) {
+          trials.trials.push_back(elementwise(label(fmt::format("bound{}_right", count++), type), {type},
+                                              [&](const auto& in) { return binary(op, in[0], c); }));
+          trials.trials.push_back(elementwise(label(fmt::format("bound{}_left", count++), type), {type},
+                                              [&](const auto& in) { return binary(op, c, in[0]); }));
+        }
+      }
+}
+
 Trials constant_trials() {
   Trials trials;
+  add_bounds(trials);
   for (const DType dtype : kTypes) {
     int count = 0;
     for (const double value : {0.0, 1.0, -1.0, 0.1, 1e-7, 70000.0, 5e-324, 3.4e38, 1e300}) {

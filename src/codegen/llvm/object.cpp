@@ -7,8 +7,11 @@
 #include <llvm/Analysis/CGSCCPassManager.h>
 #include <llvm/Analysis/LoopAnalysisManager.h>
 #include <llvm/Analysis/TargetLibraryInfo.h>
+#include <llvm/Analysis/ValueTracking.h>
+#include <llvm/IR/IRBuilder.h>
+#include <llvm/IR/InstIterator.h>
+#include <llvm/IR/Instructions.h>
 #include <llvm/IR/LegacyPassManager.h>
-#include <llvm/IR/Verifier.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Passes/PassBuilder.h>
 #include <llvm/Support/TargetSelect.h>
@@ -27,7 +30,6 @@
 
 #include <mutex>
 
-#include "base/check.h"
 
 namespace hearth {
 namespace {
@@ -59,6 +61,33 @@ llvm::FunctionPassManager pipeline() {
   passes.addPass(llvm::ADCEPass());
   passes.addPass(llvm::SimplifyCFGPass());
   return passes;
+}
+
+// min(x, c) with a known c looks to instruction selection like the library's fmin, which lets either zero come out and on
+// some widths is a call. A fence around c hides that it is known; the select and its law stay.
+void keep_min_max(llvm::Function& function) {
+  std::vector<llvm::SelectInst*> found;
+  for (llvm::Instruction& instruction : llvm::instructions(function)) {
+    auto* select = llvm::dyn_cast<llvm::SelectInst>(&instruction);
+    if (!select || !select->getType()->isFPOrFPVectorTy()) continue;
+    llvm::Value *left = nullptr, *right = nullptr;
+    const auto flavor = llvm::matchSelectPattern(select, left, right).Flavor;
+    if (flavor == llvm::SPF_FMINNUM || flavor == llvm::SPF_FMAXNUM) found.push_back(select);
+  }
+  for (llvm::SelectInst* select : found) {
+    auto* compare = llvm::cast<llvm::FCmpInst>(select->getCondition());
+    llvm::IRBuilder<> build(compare);
+    auto* fresh = llvm::cast<llvm::FCmpInst>(compare->clone());    // others may use the comparison
+    fresh->insertBefore(select);
+    for (llvm::Value* known : {select->getTrueValue(), select->getFalseValue()}) {
+      if (!llvm::isa<llvm::Constant>(known)) continue;
+      build.SetInsertPoint(fresh);
+      llvm::Value* hidden = build.CreateArithmeticFence(known, known->getType());
+      select->replaceUsesOfWith(known, hidden);
+      fresh->replaceUsesOfWith(known, hidden);
+    }
+    select->setCondition(fresh);
+  }
 }
 
 }  // namespace
@@ -94,7 +123,10 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   builder.crossRegisterProxies(loops, functions, groups, modules);
   llvm::FunctionPassManager passes = pipeline();
   for (llvm::Function& function : module)
-    if (!function.isDeclaration()) passes.run(function, functions);
+    if (!function.isDeclaration()) {
+      passes.run(function, functions);
+      keep_min_max(function);
+    }
 }
 
 Result<std::vector<std::byte>> make_object(llvm::Module& module, llvm::TargetMachine& machine) {
