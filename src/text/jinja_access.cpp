@@ -7,9 +7,7 @@
 namespace hearth::jinja {
 namespace {
 
-std::string object_name(const Value& value) {
-  return value.is(Kind::none) ? "None" : type_name(value) + " object";
-}
+std::string object_name(const Value& value) { return value.is(Kind::none) ? "None" : type_name(value) + " object"; }
 
 Value missing(const Value& object, std::string_view name) {
   return make_undefined(fmt::format("UndefinedError: '{}' has no attribute '{}'", object_name(object), name));
@@ -45,8 +43,8 @@ std::optional<Value> own_attribute(const Value& object, std::string_view name) {
     });
   }
   if (changes_value(object.kind, name))
-    return make_undefined(fmt::format("SecurityError: access to attribute '{}' of '{}' object is unsafe.", name,
-                                      type_name(object)));
+    return make_undefined(
+        fmt::format("SecurityError: access to attribute '{}' of '{}' object is unsafe.", name, type_name(object)));
   if (object.is(Kind::space)) {
     if (const Value* value = object.as<SpaceObject>().fields.find(name)) return *value;
   }
@@ -94,7 +92,8 @@ Result<std::optional<int64_t>> take_bound(const Value& bound) {
 }
 
 // Places first, first+step, ... of a slice of `size` elements, by Python's rules.
-std::vector<int64_t> slice_places(int64_t size, std::optional<int64_t> first, std::optional<int64_t> last, int64_t step) {
+std::vector<int64_t> slice_places(int64_t size, std::optional<int64_t> first, std::optional<int64_t> last,
+                                  int64_t step) {
   const int64_t low = step > 0 ? 0 : -1, high = step > 0 ? size : size - 1;
   const auto clamp = [&](std::optional<int64_t> bound, int64_t standard) {
     if (!bound) return standard;
@@ -148,7 +147,8 @@ Result<Value> get_item(Machine&, const Value& object, const Value& key) {
   return make_undefined(fmt::format("UndefinedError: {} has no element {}", object_name(object), represent(key)));
 }
 
-Result<Value> get_slice(Machine& machine, const Value& object, const Value& first, const Value& last, const Value& step) {
+Result<Value> get_slice(Machine& machine, const Value& object, const Value& first, const Value& last,
+                        const Value& step) {
   if (object.is(Kind::undefined)) return undefined_error(object);
   TRY(const auto begin, take_bound(first));
   TRY(const auto end, take_bound(last));
@@ -185,35 +185,45 @@ Result<Value> get_slice(Machine& machine, const Value& object, const Value& firs
 
 Result<int64_t> length_of(const Value& value) {
   switch (value.kind) {
-    case Kind::undefined: return int64_t{0};
-    case Kind::text: return value.as<TextObject>().length;
+    case Kind::undefined:
+      return int64_t{0};
+    case Kind::text:
+      return value.as<TextObject>().length;
     case Kind::list:
     case Kind::tuple:
-    case Kind::view: return static_cast<int64_t>(value.items().size());
-    case Kind::dict: return static_cast<int64_t>(value.as<DictObject>().items.size());
-    case Kind::range: return value.as<RangeObject>().size();
-    case Kind::loop: return static_cast<int64_t>(value.as<LoopObject>().items.size());
-    default: return error("TypeError: object of type '{}' has no len()", type_name(value));
+    case Kind::view:
+      return static_cast<int64_t>(value.items().size());
+    case Kind::dict:
+      return static_cast<int64_t>(value.as<DictObject>().items.size());
+    case Kind::range:
+      return value.as<RangeObject>().size();
+    case Kind::loop:
+      return static_cast<int64_t>(value.as<LoopObject>().items.size());
+    default:
+      return error("TypeError: object of type '{}' has no len()", type_name(value));
   }
 }
 
 Result<std::vector<Value>> elements_of(Machine& machine, const Value& value) {
   std::vector<Value> items;
   switch (value.kind) {
-    case Kind::undefined: return items;
+    case Kind::undefined:
+      return items;
     case Kind::list:
     case Kind::tuple:
     case Kind::view:
       TRY_DONE(machine.spend(static_cast<int64_t>(value.items().size()) / 4));
       return value.items();
-    case Kind::generator: return drain(machine, value.as<GeneratorObject>());
+    case Kind::generator:
+      return drain(machine, value.as<GeneratorObject>());
     case Kind::dict:
       TRY_DONE(machine.spend(static_cast<int64_t>(value.as<DictObject>().items.size()) / 4));
       for (const auto& [key, element] : value.as<DictObject>().items) items.push_back(key);
       return items;
     case Kind::text:
       TRY_DONE(machine.spend(value.as<TextObject>().length));
-      for (const std::string_view piece : split_code_points(value.text())) items.push_back(make_text(std::string(piece)));
+      for (const std::string_view piece : split_code_points(value.text()))
+        items.push_back(make_text(std::string(piece)));
       return items;
     case Kind::range: {
       const auto& range = value.as<RangeObject>();
@@ -221,7 +231,8 @@ Result<std::vector<Value>> elements_of(Machine& machine, const Value& value) {
       for (int64_t i = 0; i < range.size(); ++i) items.push_back(make_integer(range.start + range.step * i));
       return items;
     }
-    default: return error("TypeError: '{}' object is not iterable", type_name(value));
+    default:
+      return error("TypeError: '{}' object is not iterable", type_name(value));
   }
 }
 

@@ -7,7 +7,7 @@
 
 namespace hearth::jinja {
 
-using AttributePath = std::vector<Value>;        // text and integers; empty: the value itself
+using AttributePath = std::vector<Value>;  // text and integers; empty: the value itself
 
 // One path or more; none and an absent attribute give one empty path.
 Result<std::vector<AttributePath>> read_paths(const Value& attribute);

@@ -24,10 +24,14 @@ Signature read_signature(std::string_view text) {
     const size_t end = std::min(text.find(' '), text.size());
     std::string_view word = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (word == "*") signature.takes_rest = true;
-    else if (word == "**") signature.takes_named = true;
-    else if (word.ends_with('?')) signature.parameters.push_back({word.substr(0, word.size() - 1), true});
-    else signature.parameters.push_back({word, false});
+    if (word == "*")
+      signature.takes_rest = true;
+    else if (word == "**")
+      signature.takes_named = true;
+    else if (word.ends_with('?'))
+      signature.parameters.push_back({word.substr(0, word.size() - 1), true});
+    else
+      signature.parameters.push_back({word, false});
   }
   return signature;
 }

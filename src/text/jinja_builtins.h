@@ -41,7 +41,7 @@ const Builtin* find_filter(std::string_view name);
 const Builtin* find_test(std::string_view name);
 const Builtin* find_global(std::string_view name);
 const Builtin* find_method(Kind kind, std::string_view name);
-bool changes_value(Kind kind, std::string_view name);            // a method that the sandbox refuses
+bool changes_value(Kind kind, std::string_view name);  // a method that the sandbox refuses
 const Operator* find_binary(std::string_view symbol);
 const Operator* find_unary(std::string_view symbol);
 
@@ -61,8 +61,9 @@ Result<bool> compare(Machine& machine, const Value& a, int comparison, const Val
 Result<bool> contains(Machine& machine, const Value& container, const Value& item);
 Result<Value> get_attribute(Machine& machine, const Value& object, std::string_view name);
 Result<Value> get_item(Machine& machine, const Value& object, const Value& key);
-Result<Value> get_slice(Machine& machine, const Value& object, const Value& first, const Value& last, const Value& step);
-Result<std::vector<Value>> elements_of(Machine& machine, const Value& value);       // iter(): uses a generator up
+Result<Value> get_slice(Machine& machine, const Value& object, const Value& first, const Value& last,
+                        const Value& step);
+Result<std::vector<Value>> elements_of(Machine& machine, const Value& value);  // iter(): uses a generator up
 Result<int64_t> length_of(const Value& value);
 Result<Value> add(Machine& machine, const Value& a, const Value& b);
 Result<Value> format_percent(Machine& machine, const Value& pattern, const Value& arguments);

@@ -124,8 +124,10 @@ const ManyCase* many_case(int32_t c) {
   while (low < high) {
     const size_t middle = (low + high) / 2;
     if (kManyCases[middle].from == c) return &kManyCases[middle];
-    if (kManyCases[middle].from < c) low = middle + 1;
-    else high = middle;
+    if (kManyCases[middle].from < c)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return nullptr;
 }
@@ -136,13 +138,17 @@ void append_all(std::string& out, const int32_t (&code_points)[3]) {
 }
 
 void append_upper(std::string& out, int32_t c) {
-  if (const ManyCase* many = many_case(c)) append_all(out, many->upper);
-  else append_code_point(out, utf8proc_toupper(c));
+  if (const ManyCase* many = many_case(c))
+    append_all(out, many->upper);
+  else
+    append_code_point(out, utf8proc_toupper(c));
 }
 
 void append_title(std::string& out, int32_t c) {
-  if (const ManyCase* many = many_case(c)) append_all(out, many->title);
-  else append_code_point(out, utf8proc_totitle(c));
+  if (const ManyCase* many = many_case(c))
+    append_all(out, many->title);
+  else
+    append_code_point(out, utf8proc_totitle(c));
 }
 
 bool is_cased(int32_t c) { return is_upper(c) || is_lower(c) || is_title(c); }
@@ -175,9 +181,12 @@ bool is_final_sigma(std::string_view text, size_t start, size_t end) {
 }
 
 void append_lower(std::string& out, int32_t c, std::string_view text, size_t start, size_t end) {
-  if (c == 0x130) out += "i\xcc\x87";
-  else if (c == 0x3a3) append_code_point(out, is_final_sigma(text, start, end) ? 0x3c2 : 0x3c3);
-  else append_code_point(out, utf8proc_tolower(c));
+  if (c == 0x130)
+    out += "i\xcc\x87";
+  else if (c == 0x3a3)
+    append_code_point(out, is_final_sigma(text, start, end) ? 0x3c2 : 0x3c3);
+  else
+    append_code_point(out, utf8proc_tolower(c));
 }
 
 // Walks the text; broken bytes are copied, each code point goes to `map(out, c, start, end)`.
@@ -188,8 +197,10 @@ std::string map_text(std::string_view text, Map map) {
   for (size_t at = 0; at < text.size();) {
     const size_t start = at;
     const int32_t c = next_code_point(text, at);
-    if (c == 0xfffd) out.append(text, start, at - start);
-    else map(out, c, start, at);
+    if (c == 0xfffd)
+      out.append(text, start, at - start);
+    else
+      map(out, c, start, at);
   }
   return out;
 }
@@ -201,9 +212,8 @@ std::string to_upper(std::string_view text) {
 }
 
 std::string to_lower(std::string_view text) {
-  return map_text(text, [&](std::string& out, int32_t c, size_t start, size_t end) {
-    append_lower(out, c, text, start, end);
-  });
+  return map_text(
+      text, [&](std::string& out, int32_t c, size_t start, size_t end) { append_lower(out, c, text, start, end); });
 }
 
 std::string to_casefold(std::string_view text) {
@@ -217,25 +227,32 @@ std::string to_casefold(std::string_view text) {
 
 std::string to_capitalized(std::string_view text) {
   return map_text(text, [&](std::string& out, int32_t c, size_t start, size_t end) {
-    if (start == 0) append_title(out, c);
-    else append_lower(out, c, text, start, end);
+    if (start == 0)
+      append_title(out, c);
+    else
+      append_lower(out, c, text, start, end);
   });
 }
 
 std::string to_titled(std::string_view text) {
   bool inside = false;
   return map_text(text, [&](std::string& out, int32_t c, size_t start, size_t end) {
-    if (inside) append_lower(out, c, text, start, end);
-    else append_title(out, c);
+    if (inside)
+      append_lower(out, c, text, start, end);
+    else
+      append_title(out, c);
     inside = is_cased(c);
   });
 }
 
 std::string swap_case(std::string_view text) {
   return map_text(text, [&](std::string& out, int32_t c, size_t start, size_t end) {
-    if (is_upper(c)) append_lower(out, c, text, start, end);
-    else if (is_lower(c)) append_upper(out, c);
-    else append_code_point(out, c);
+    if (is_upper(c))
+      append_lower(out, c, text, start, end);
+    else if (is_lower(c))
+      append_upper(out, c);
+    else
+      append_code_point(out, c);
   });
 }
 

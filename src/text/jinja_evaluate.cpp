@@ -21,22 +21,34 @@ Result<Value> Machine::evaluate(const Node& node) {
 
 Result<Value> Machine::dispatch(const Node& node) {
   switch (node.kind) {
-    case NodeKind::constant: return node.value;
-    case NodeKind::captured: return captured_;
-    case NodeKind::name: return evaluate_name(node);
+    case NodeKind::constant:
+      return node.value;
+    case NodeKind::captured:
+      return captured_;
+    case NodeKind::name:
+      return evaluate_name(node);
     case NodeKind::list:
-    case NodeKind::tuple: return evaluate_list(node);
-    case NodeKind::dict: return evaluate_dict(node);
-    case NodeKind::slice: return evaluate_slice(node);
-    case NodeKind::call: return evaluate_call(node);
+    case NodeKind::tuple:
+      return evaluate_list(node);
+    case NodeKind::dict:
+      return evaluate_dict(node);
+    case NodeKind::slice:
+      return evaluate_slice(node);
+    case NodeKind::call:
+      return evaluate_call(node);
     case NodeKind::filter:
-    case NodeKind::test: return evaluate_filter(node);
+    case NodeKind::test:
+      return evaluate_filter(node);
     case NodeKind::logic_not:
     case NodeKind::logic_and:
-    case NodeKind::logic_or: return evaluate_logic(node);
-    case NodeKind::compare: return evaluate_compare(node);
-    case NodeKind::concat: return evaluate_concat(node);
-    case NodeKind::conditional: return evaluate_conditional(node);
+    case NodeKind::logic_or:
+      return evaluate_logic(node);
+    case NodeKind::compare:
+      return evaluate_compare(node);
+    case NodeKind::concat:
+      return evaluate_concat(node);
+    case NodeKind::conditional:
+      return evaluate_conditional(node);
     case NodeKind::attribute: {
       TRY(const Value object, evaluate(*node.kids[0]));
       return get_attribute(*this, object, node.text);
@@ -55,7 +67,8 @@ Result<Value> Machine::dispatch(const Node& node) {
       TRY(const Value right, evaluate(*node.kids[1]));
       return node.op->run(*this, left, right);
     }
-    default: return Error{node.text};
+    default:
+      return Error{node.text};
   }
 }
 
@@ -119,7 +132,8 @@ Result<Arguments> Machine::evaluate_arguments(const Node& node, std::vector<Valu
   }
   if (node.spread_named) {
     TRY(const Value spread, evaluate(*node.spread_named));
-    if (!spread.is(Kind::dict)) return error("TypeError: argument after ** must be a mapping, not {}", type_name(spread));
+    if (!spread.is(Kind::dict))
+      return error("TypeError: argument after ** must be a mapping, not {}", type_name(spread));
     for (const auto& [name, value] : spread.as<DictObject>().items) {
       TRY(const std::string_view text, take_text(name, "keywords"));
       arguments.named.emplace_back(text, value);
@@ -151,8 +165,7 @@ Result<Value> Machine::run_builtin(const Builtin& builtin, Arguments arguments) 
 
 Result<Value> Machine::evaluate_filter(const Node& node) {
   TRY(Value value, evaluate(*node.kids[0]));
-  if (!node.builtin)
-    return error("No {} named '{}'.", node.kind == NodeKind::filter ? "filter" : "test", node.text);
+  if (!node.builtin) return error("No {} named '{}'.", node.kind == NodeKind::filter ? "filter" : "test", node.text);
   TRY(Arguments arguments, evaluate_arguments(node, {std::move(value)}));
   return run_builtin(*node.builtin, std::move(arguments));
 }

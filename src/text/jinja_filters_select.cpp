@@ -14,14 +14,15 @@ Result<Value> stream(Machine& machine, const Value& source,
                      std::function<Result<std::optional<Value>>(Machine&, const Value&)> visit) {
   if (!is_truthy(source)) return generate({});
   TRY(std::vector<Value> items, elements_of(machine, source));
-  return make_generator([&machine, items = std::move(items), at = size_t{0}, visit]() mutable -> Result<std::optional<Value>> {
-    while (at < items.size()) {
-      TRY_DONE(machine.spend(1));
-      TRY(std::optional<Value> out, visit(machine, items[at++]));
-      if (out) return out;
-    }
-    return std::optional<Value>();
-  });
+  return make_generator(
+      [&machine, items = std::move(items), at = size_t{0}, visit]() mutable -> Result<std::optional<Value>> {
+        while (at < items.size()) {
+          TRY_DONE(machine.spend(1));
+          TRY(std::optional<Value> out, visit(machine, items[at++]));
+          if (out) return out;
+        }
+        return std::optional<Value>();
+      });
 }
 
 // item -> builtin(item, arguments...)
@@ -37,9 +38,12 @@ Result<Value> map_attribute(Machine& machine, Bound& a) {
   Value attribute, standard;
   bool has_standard = false;
   for (auto& [name, value] : a.named) {
-    if (name == "attribute") attribute = value;
-    else if (name == "default") standard = value, has_standard = !value.is(Kind::none);
-    else return error("FilterArgumentError: Unexpected keyword argument '{}'", name);
+    if (name == "attribute")
+      attribute = value;
+    else if (name == "default")
+      standard = value, has_standard = !value.is(Kind::none);
+    else
+      return error("FilterArgumentError: Unexpected keyword argument '{}'", name);
   }
   TRY(const std::vector<AttributePath> paths, read_paths(attribute));
   return stream(machine, a[0], [=](Machine& inner, const Value& item) -> Result<std::optional<Value>> {
@@ -106,7 +110,8 @@ std::span<const Builtin> selecting_filters() { return kFilters; }
 
 Result<std::vector<AttributePath>> read_paths(const Value& attribute) {
   std::vector<AttributePath> paths;
-  if (attribute.is(Kind::none) || (attribute.is(Kind::undefined) && !attribute.object)) return std::vector<AttributePath>{{}};
+  if (attribute.is(Kind::none) || (attribute.is(Kind::undefined) && !attribute.object))
+    return std::vector<AttributePath>{{}};
   if (!attribute.is(Kind::text)) return std::vector<AttributePath>{{attribute}};
   const std::string text = attribute.text() + ",";
   for (size_t begin = 0, end; (end = text.find(',', begin)) != text.npos; begin = end + 1) {

@@ -166,8 +166,7 @@ Result<Value> to_list(Machine& machine, Bound& a) {
 }
 
 Result<Value> reverse(Machine& machine, Bound& a) {
-  if (a[0].is(Kind::text))
-    return get_slice(machine, a[0], make_none(), make_none(), make_integer(-1));
+  if (a[0].is(Kind::text)) return get_slice(machine, a[0], make_none(), make_none(), make_integer(-1));
   const bool was_generator = a[0].is(Kind::generator);
   TRY(std::vector<Value> items, elements_of(machine, a[0]));
   std::reverse(items.begin(), items.end());
@@ -176,7 +175,8 @@ Result<Value> reverse(Machine& machine, Bound& a) {
 
 Result<Value> items(Machine& machine, Bound& a) {
   if (a[0].is(Kind::undefined)) return generate({});
-  if (!a[0].is(Kind::dict)) return error("TypeError: Can only get item pairs from a mapping, got '{}'", type_name(a[0]));
+  if (!a[0].is(Kind::dict))
+    return error("TypeError: Can only get item pairs from a mapping, got '{}'", type_name(a[0]));
   std::vector<Value> pairs;
   for (const auto& [key, value] : a[0].as<DictObject>().items) {
     TRY(Value pair, machine.new_list({key, value}, Kind::tuple));
@@ -205,7 +205,8 @@ Result<Value> batch(Machine& machine, Bound& a) {
   std::vector<Value> rows;
   for (size_t begin = 0; begin < items.size(); begin += static_cast<size_t>(count)) {
     const size_t end = std::min(items.size(), begin + static_cast<size_t>(count));
-    std::vector<Value> row(items.begin() + static_cast<std::ptrdiff_t>(begin), items.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<Value> row(items.begin() + static_cast<std::ptrdiff_t>(begin),
+                           items.begin() + static_cast<std::ptrdiff_t>(end));
     if (a.has(2) && !a[2].is(Kind::none)) row.resize(static_cast<size_t>(count), a[2]);
     TRY(Value list, machine.new_list(std::move(row)));
     rows.push_back(std::move(list));
@@ -224,7 +225,8 @@ Result<Value> slice_columns(Machine& machine, Bound& a) {
   size_t begin = 0;
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     const size_t end = begin + even + (i < longer ? 1 : 0);
-    std::vector<Value> column(items.begin() + static_cast<std::ptrdiff_t>(begin), items.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<Value> column(items.begin() + static_cast<std::ptrdiff_t>(begin),
+                              items.begin() + static_cast<std::ptrdiff_t>(end));
     if (a.has(2) && !a[2].is(Kind::none) && i >= longer) column.push_back(a[2]);
     TRY(Value list, machine.new_list(std::move(column)));
     columns.push_back(std::move(list));

@@ -93,7 +93,8 @@ Result<Value> indent(Machine& machine, Bound& a) {
 Result<Value> truncate(Machine& machine, Bound& a) {
   TRY(const std::string_view text, take_text(a[0], "truncate"));
   TRY(const int64_t length, take_integer(a.has(1) ? a[1] : make_integer(255), "truncate: length"));
-  TRY(const int64_t leeway, take_integer(a.has(4) && !a[4].is(Kind::none) ? a[4] : make_integer(5), "truncate: leeway"));
+  TRY(const int64_t leeway,
+      take_integer(a.has(4) && !a[4].is(Kind::none) ? a[4] : make_integer(5), "truncate: leeway"));
   const std::string end = a.has(3) ? print(a[3]) : "...";
   const int64_t room = length - count_code_points(end);
   if (room < 0) return error("truncate: got a length of {}, want at least that of the end mark", length);
@@ -130,24 +131,31 @@ Result<Value> strip_tags(Machine& machine, Bound& a) {
   }
   for (size_t at = 0; at < text.size();) {
     const size_t close = text[at] == '<' ? text.find('>', at) : text.npos;
-    if (close == text.npos) bare += text[at++];
-    else at = close + 1;
+    if (close == text.npos)
+      bare += text[at++];
+    else
+      at = close + 1;
   }
   for (size_t at = 0; at < bare.size();) {
     const size_t start = at;
     const bool space = is_space(next_code_point(bare, at));
-    if (!space) out.append(bare, start, at - start);
-    else if (!out.empty() && out.back() != ' ') out += ' ';
+    if (!space)
+      out.append(bare, start, at - start);
+    else if (!out.empty() && out.back() != ' ')
+      out += ' ';
   }
   if (!out.empty() && out.back() == ' ') out.pop_back();
   constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
       {"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", "\""}, {"&#34;", "\""}, {"&#39;", "'"}, {"&amp;", "&"}};
   std::string plain;
   for (size_t at = 0; at < out.size();) {
-    const auto it = std::find_if(std::begin(kEntities), std::end(kEntities),
-                                 [&](const auto& one) { return std::string_view(out).substr(at).starts_with(one.first); });
-    if (it == std::end(kEntities)) plain += out[at++];
-    else plain += it->second, at += it->first.size();
+    const auto it = std::find_if(std::begin(kEntities), std::end(kEntities), [&](const auto& one) {
+      return std::string_view(out).substr(at).starts_with(one.first);
+    });
+    if (it == std::end(kEntities))
+      plain += out[at++];
+    else
+      plain += it->second, at += it->first.size();
   }
   return machine.new_text(std::move(plain));
 }
@@ -157,8 +165,10 @@ std::string url_quote(std::string_view text, std::string_view safe) {
   for (const char c : text) {
     const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                        std::string_view("_.-~").find(c) != std::string_view::npos || safe.find(c) != safe.npos;
-    if (plain) out += c;
-    else out += fmt::format("%{:02X}", static_cast<uint8_t>(c));
+    if (plain)
+      out += c;
+    else
+      out += fmt::format("%{:02X}", static_cast<uint8_t>(c));
   }
   return out;
 }

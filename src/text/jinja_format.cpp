@@ -13,11 +13,11 @@ constexpr int64_t kMaxWidth = 100'000, kMaxPrecision = 1000;
 // How one value is laid out: the fields of Python's format specification.
 struct Spec {
   std::string fill = " ";
-  char align = 0;            // < > ^ =
-  char sign = '-';           // - + or space
-  bool alternate = false;    // #
+  char align = 0;          // < > ^ =
+  char sign = '-';         // - + or space
+  bool alternate = false;  // #
   int64_t width = 0;
-  char group = 0;            // , or _
+  char group = 0;  // , or _
   int64_t precision = -1;
   char type = 0;
 };
@@ -49,9 +49,10 @@ std::string lay_out(const Spec& spec, bool negative, std::string_view prefix, st
   head += prefix;
   if (spec.group) {
     if (spec.align == '=' && spec.fill == "0") {
-      const auto length = [&] { return static_cast<int64_t>(head.size() + group_digits(digits, spec.group, size).size()); };
+      const auto length = [&] {
+        return static_cast<int64_t>(head.size() + group_digits(digits, spec.group, size).size());
+      };
       while (length() < spec.width) digits.insert(0, 1, '0');
-      if (length() > spec.width && digits[0] == '0') digits.erase(0, 0);
     }
     digits = group_digits(digits, spec.group, size);
   }
@@ -118,7 +119,8 @@ std::string format_text(const Spec& spec, std::string_view text) {
   std::string cut;
   if (spec.precision >= 0) {
     const auto pieces = split_code_points(text);
-    for (int64_t i = 0; i < spec.precision && i < static_cast<int64_t>(pieces.size()); ++i) cut += pieces[static_cast<size_t>(i)];
+    for (int64_t i = 0; i < spec.precision && i < static_cast<int64_t>(pieces.size()); ++i)
+      cut += pieces[static_cast<size_t>(i)];
     text = cut;
   }
   return pad(spec, spec.align ? spec.align : '<', "", text);
@@ -156,7 +158,8 @@ Result<Spec> read_spec(std::string_view text) {
   }
   take_number(text, at, spec.width);
   if (is_one_of(",_", at)) spec.group = text[at++];
-  if (is_one_of(".", at) && !take_number(text, ++at, spec.precision)) return error("ValueError: Format specifier missing precision");
+  if (is_one_of(".", at) && !take_number(text, ++at, spec.precision))
+    return error("ValueError: Format specifier missing precision");
   if (at < text.size()) spec.type = text[at++];
   if (at < text.size() || spec.width > kMaxWidth || spec.precision > kMaxPrecision)
     return error("ValueError: Invalid format specifier {}", quote(text));
@@ -246,9 +249,12 @@ class Braces {
     TRY(Value value, lookup(name.substr(0, mark)));
     TRY(const std::string spec, run(colon < text.size() ? text.substr(colon + 1) : std::string_view(), level + 1));
     TRY_DONE(machine_.spend(weight_of(value)));
-    if (conversion == "s") value = make_text(print(value));
-    else if (conversion == "r" || conversion == "a") value = make_text(represent(value));
-    else if (mark != name.npos) return error("ValueError: Unknown conversion specifier '{}'", conversion);
+    if (conversion == "s")
+      value = make_text(print(value));
+    else if (conversion == "r" || conversion == "a")
+      value = make_text(represent(value));
+    else if (mark != name.npos)
+      return error("ValueError: Unknown conversion specifier '{}'", conversion);
     return format_value(value, spec);
   }
 
@@ -297,8 +303,10 @@ class Braces {
 class Percent {
  public:
   Percent(Machine& machine, const Value& arguments) : machine_(machine), arguments_(arguments) {
-    if (arguments.is(Kind::tuple)) list_ = arguments.items();
-    else list_ = {arguments};
+    if (arguments.is(Kind::tuple))
+      list_ = arguments.items();
+    else
+      list_ = {arguments};
   }
 
   Result<std::string> run(std::string_view pattern) {
@@ -354,10 +362,14 @@ class Percent {
       at = end + 1;
     }
     for (; at < pattern.size() && std::string_view("-+ #0").find(pattern[at]) != std::string_view::npos; ++at) {
-      if (pattern[at] == '-') spec.align = '<', spec.fill = " ";
-      else if (pattern[at] == '#') spec.alternate = true;
-      else if (pattern[at] != '0') spec.sign = spec.sign == '+' ? '+' : pattern[at];
-      else if (!spec.align) spec.align = '=', spec.fill = "0";
+      if (pattern[at] == '-')
+        spec.align = '<', spec.fill = " ";
+      else if (pattern[at] == '#')
+        spec.alternate = true;
+      else if (pattern[at] != '0')
+        spec.sign = spec.sign == '+' ? '+' : pattern[at];
+      else if (!spec.align)
+        spec.align = '=', spec.fill = "0";
     }
     TRY(spec.width, take_size(pattern, at, 0));
     if (spec.width < 0) spec.align = '<', spec.fill = " ", spec.width = -spec.width;
@@ -380,13 +392,15 @@ class Percent {
       if (spec.align == '=') spec.align = '>', spec.fill = " ";
       return format_text(spec, spec.type == 's' ? print(value) : represent(value));
     }
-    if (spec.type == 'c' && value.is(Kind::text) && value.as<TextObject>().length == 1) return format_text(spec, value.text());
+    if (spec.type == 'c' && value.is(Kind::text) && value.as<TextObject>().length == 1)
+      return format_text(spec, value.text());
     if (std::string_view("diuoxXceEfFgG").find(spec.type) == std::string_view::npos)
       return error("ValueError: unsupported format character '{}'", spec.type);
     if (!is_number(value))
       return error("TypeError: %{} format: a real number is required, not {}", spec.type, type_name(value));
     if (std::string_view("eEfFgG").find(spec.type) != std::string_view::npos) return format_real(spec, as_real(value));
-    if (value.is(Kind::real) && !(std::fabs(value.real) < 9.2e18)) return error("OverflowError: got an integer of over 64 bits");
+    if (value.is(Kind::real) && !(std::fabs(value.real) < 9.2e18))
+      return error("OverflowError: got an integer of over 64 bits");
     const int64_t number = value.is(Kind::real) ? static_cast<int64_t>(value.real) : as_integer(value);
     if (spec.type == 'c') return format_value(make_integer(number), "c");
     if (std::string_view("diu").find(spec.type) != std::string_view::npos) spec.type = 'd';
@@ -402,7 +416,7 @@ class Percent {
   const Value& arguments_;
   std::vector<Value> list_;
   size_t used_ = 0;
-  std::optional<Value> named_;        // the value that (name) found
+  std::optional<Value> named_;  // the value that (name) found
 };
 
 }  // namespace

@@ -5,7 +5,7 @@ namespace hearth::jinja {
 namespace {
 
 Result<Value> range(Machine&, Bound& a) {
-  constexpr int64_t kMost = 100'000;      // as Jinja's sandbox
+  constexpr int64_t kMost = 100'000;  // as Jinja's sandbox
   TRY(int64_t start, take_integer(a[0], "range"));
   int64_t stop = start, step = 1;
   if (a.has(1)) {

@@ -13,8 +13,10 @@ std::string normalize_lines(std::string_view source) {
   std::string out;
   out.reserve(source.size());
   for (size_t i = 0; i < source.size(); ++i) {
-    if (source[i] != '\r') out += source[i];
-    else if (i + 1 == source.size() || source[i + 1] != '\n') out += '\n';
+    if (source[i] != '\r')
+      out += source[i];
+    else if (i + 1 == source.size() || source[i + 1] != '\n')
+      out += '\n';
   }
   if (!out.empty() && out.back() == '\n') out.pop_back();
   return out;
@@ -36,7 +38,7 @@ struct Escape {
   char letter;
   char value;
 };
-constexpr Escape kEscapes[] = {{'n', '\n'}, {'t', '\t'}, {'r', '\r'}, {'a', '\a'},  {'b', '\b'},
+constexpr Escape kEscapes[] = {{'n', '\n'}, {'t', '\t'}, {'r', '\r'},  {'a', '\a'},  {'b', '\b'},
                                {'f', '\f'}, {'v', '\v'}, {'\\', '\\'}, {'\'', '\''}, {'"', '"'}};
 
 class Lexer {
@@ -73,8 +75,8 @@ class Lexer {
   // Text up to the next tag, then that tag.
   Result<Done> next_part() {
     size_t open = source_.find('{', at_);
-    while (open != source_.npos && std::string_view("{%#").find(source_[std::min(open + 1, source_.size() - 1)]) ==
-                                       std::string_view::npos)
+    while (open != source_.npos &&
+           std::string_view("{%#").find(source_[std::min(open + 1, source_.size() - 1)]) == std::string_view::npos)
       open = source_.find('{', open + 1);
     if (open == source_.npos || open + 1 == source_.size()) {
       push(TokenKind::data, source_.substr(at_));
@@ -94,7 +96,7 @@ class Lexer {
   // The text before a tag that opens at `end`, stripped as its sign says; `block`: a lone indent before it goes.
   void push_data(size_t end, char sign, bool block) {
     std::string_view text = std::string_view(source_).substr(at_, end - at_);
-    const size_t line_start = text.rfind('\n') + 1;     // npos + 1 == 0
+    const size_t line_start = text.rfind('\n') + 1;  // npos + 1 == 0
     if (sign == '-') {
       text = strip(text, Side::right);
     } else if (sign != '+' && block && (line_start > 0 || at_line_start_)) {
@@ -108,14 +110,16 @@ class Lexer {
   void close(size_t size, char sign, bool block) {
     const size_t begin = at_;
     move_to(at_ + size);
-    if (sign == '-') skip_space();
-    else if (block && sign != '+' && peek() == '\n') move_to(at_ + 1);
+    if (sign == '-')
+      skip_space();
+    else if (block && sign != '+' && peek() == '\n')
+      move_to(at_ + 1);
     at_line_start_ = at_ > begin && source_[at_ - 1] == '\n';
   }
 
   Result<Done> comment() {
     const size_t begin = at_;
-    if (at_ == source_.size()) return Done{};         // Jinja lets a template end right here
+    if (at_ == source_.size()) return Done{};  // Jinja lets a template end right here
     const size_t end = source_.find("#}", at_);
     if (end == source_.npos) return error("line {}: got a comment without its end, want '#}}'", line_);
     const char sign = end > begin ? source_[end - 1] : '\0';
@@ -154,7 +158,7 @@ class Lexer {
     move_to(at + close_of(at));
     if (begin_sign == '-') skip_space();
     at_line_start_ = source_[at_ - 1] == '\n';
-    if (at_ == source_.size()) return Done{};         // as for a comment
+    if (at_ == source_.size()) return Done{};  // as for a comment
     for (size_t open = source_.find("{%", at_); open != source_.npos; open = source_.find("{%", open + 1)) {
       const char sign = open + 2 < source_.size() ? source_[open + 2] : '\0';
       size_t end = open + (sign == '-' || sign == '+' ? 3 : 2);
@@ -174,7 +178,8 @@ class Lexer {
     brackets_.clear();
     for (skip_space(); at_ < source_.size(); skip_space()) {
       const bool is_signed = peek() == '-' || (block && peek() == '+');
-      if (brackets_.empty() && (starts(mark) || (is_signed && std::string_view(source_).substr(at_ + 1).starts_with(mark)))) {
+      if (brackets_.empty() &&
+          (starts(mark) || (is_signed && std::string_view(source_).substr(at_ + 1).starts_with(mark)))) {
         push(block ? TokenKind::block_end : TokenKind::variable_end);
         close(is_signed ? 3 : 2, is_signed ? peek() : '\0', block);
         return Done{};
@@ -228,16 +233,23 @@ class Lexer {
   bool take_digits(std::string& digits, int base) {
     const size_t before = digits.size();
     while (true) {
-      if (digit_of(peek()) < base) digits += source_[at_++];
-      else if (peek() == '_' && digits.size() > before && digit_of(peek(1)) < base) ++at_;
-      else return digits.size() > before;
+      if (digit_of(peek()) < base)
+        digits += source_[at_++];
+      else if (peek() == '_' && digits.size() > before && digit_of(peek(1)) < base)
+        ++at_;
+      else
+        return digits.size() > before;
     }
   }
 
   Result<Done> number() {
-    const bool after_point = at_ > 0 && source_[at_ - 1] == '.';      // 1 of a.1 is an index
+    const bool after_point = at_ > 0 && source_[at_ - 1] == '.';  // 1 of a.1 is an index
     std::string digits;
-    const int base = peek() != '0' ? 10 : (peek(1) | 32) == 'x' ? 16 : (peek(1) | 32) == 'o' ? 8 : (peek(1) | 32) == 'b' ? 2 : 10;
+    const int base = peek() != '0'           ? 10
+                     : (peek(1) | 32) == 'x' ? 16
+                     : (peek(1) | 32) == 'o' ? 8
+                     : (peek(1) | 32) == 'b' ? 2
+                                             : 10;
     if (base != 10 && digit_of(peek(peek(2) == '_' ? 3 : 2)) < base) {
       at_ += peek(2) == '_' ? 3 : 2;
       take_digits(digits, base);
@@ -274,8 +286,10 @@ class Lexer {
     std::string value;
     size_t at = at_ + 1;
     while (at < source_.size() && source_[at] != mark) {
-      if (source_[at] != '\\') value += source_[at++];
-      else if (++at < source_.size()) TRY_DONE(escape(value, at));
+      if (source_[at] != '\\')
+        value += source_[at++];
+      else if (++at < source_.size())
+        TRY_DONE(escape(value, at));
     }
     if (at >= source_.size()) return error("line {}: got a string without its end, want {}", line, mark);
     push(TokenKind::string, std::move(value));
@@ -326,7 +340,7 @@ class Lexer {
   size_t at_ = 0;
   int line_ = 1;
   bool at_line_start_ = true;
-  std::string brackets_;           // the closing marks that are due
+  std::string brackets_;  // the closing marks that are due
   std::vector<Token> tokens_;
 };
 
@@ -336,13 +350,20 @@ Result<std::vector<Token>> tokenize(std::string_view source) { return Lexer(sour
 
 std::string describe(const Token& token) {
   switch (token.kind) {
-    case TokenKind::data: return "text";
-    case TokenKind::block_begin: return "'{%'";
-    case TokenKind::block_end: return "'%}'";
-    case TokenKind::variable_begin: return "'{{'";
-    case TokenKind::variable_end: return "'}}'";
-    case TokenKind::end: return "the end of the template";
-    default: return quote(token.text);
+    case TokenKind::data:
+      return "text";
+    case TokenKind::block_begin:
+      return "'{%'";
+    case TokenKind::block_end:
+      return "'%}'";
+    case TokenKind::variable_begin:
+      return "'{{'";
+    case TokenKind::variable_end:
+      return "'}}'";
+    case TokenKind::end:
+      return "the end of the template";
+    default:
+      return quote(token.text);
   }
 }
 

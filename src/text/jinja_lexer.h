@@ -11,13 +11,23 @@
 namespace hearth::jinja {
 
 enum class TokenKind : uint8_t {
-  data, block_begin, block_end, variable_begin, variable_end, name, string, integer, real, symbol, end
+  data,
+  block_begin,
+  block_end,
+  variable_begin,
+  variable_end,
+  name,
+  string,
+  integer,
+  real,
+  symbol,
+  end
 };
 
 struct Token {
   TokenKind kind = TokenKind::end;
   int line = 0;
-  std::string text;        // of a string: its value, escapes resolved
+  std::string text;  // of a string: its value, escapes resolved
   int64_t integer = 0;
   double real = 0;
 
@@ -26,10 +36,11 @@ struct Token {
   bool is_name(std::string_view name) const { return kind == TokenKind::name && text == name; }
 };
 
-// Splits with trim_blocks and lstrip_blocks on: the line end after a block tag and the white space before one are dropped;
+// Splits with trim_blocks and lstrip_blocks on: the line end after a block tag and the white space before one are
+// dropped;
 // '-' at a tag's edge drops all white space there, '+' keeps it. One line end at the end of the source is dropped.
 Result<std::vector<Token>> tokenize(std::string_view source);
 
-std::string describe(const Token& token);      // for errors: "end of the tag", "'%'"
+std::string describe(const Token& token);  // for errors: "end of the tag", "'%'"
 
 }  // namespace hearth::jinja

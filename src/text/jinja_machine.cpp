@@ -72,7 +72,8 @@ Result<std::string> Machine::run() {
 
 Result<Done> Machine::spend(int64_t steps) {
   steps_ += std::max<int64_t>(steps, 0);
-  if (steps_ > limits_.steps) return error("got a template that needs over {} steps, want it to end sooner", limits_.steps);
+  if (steps_ > limits_.steps)
+    return error("got a template that needs over {} steps, want it to end sooner", limits_.steps);
   return Done{};
 }
 
@@ -130,24 +131,42 @@ Result<Machine::Flow> Machine::execute(const Block& block) {
 Result<Machine::Flow> Machine::execute_one(const Node& node) {
   TRY_DONE(spend(1));
   switch (node.kind) {
-    case NodeKind::data: TRY_DONE(append(node.value.text())); break;
+    case NodeKind::data:
+      TRY_DONE(append(node.value.text()));
+      break;
     case NodeKind::output: {
       TRY(const Value value, evaluate(*node.kids[0]));
       TRY_DONE(spend(weight_of(value)));
       TRY_DONE(append(print(value)));
       break;
     }
-    case NodeKind::branch: return execute_branch(node);
-    case NodeKind::loop: return execute_loop(node);
-    case NodeKind::scope: return execute_scope(node);
-    case NodeKind::set: TRY_DONE(execute_set(node)); break;
-    case NodeKind::set_block: TRY_DONE(execute_set_block(node)); break;
-    case NodeKind::macro: scope_->set(name_of(node.text), make_macro(node)); break;
-    case NodeKind::call_block: TRY_DONE(execute_call_block(node)); break;
-    case NodeKind::filter_block: TRY_DONE(execute_filter_block(node)); break;
-    case NodeKind::loop_break: return Flow::loop_break;
-    case NodeKind::loop_continue: return Flow::loop_continue;
-    default: return Error{node.text};
+    case NodeKind::branch:
+      return execute_branch(node);
+    case NodeKind::loop:
+      return execute_loop(node);
+    case NodeKind::scope:
+      return execute_scope(node);
+    case NodeKind::set:
+      TRY_DONE(execute_set(node));
+      break;
+    case NodeKind::set_block:
+      TRY_DONE(execute_set_block(node));
+      break;
+    case NodeKind::macro:
+      scope_->set(name_of(node.text), make_macro(node));
+      break;
+    case NodeKind::call_block:
+      TRY_DONE(execute_call_block(node));
+      break;
+    case NodeKind::filter_block:
+      TRY_DONE(execute_filter_block(node));
+      break;
+    case NodeKind::loop_break:
+      return Flow::loop_break;
+    case NodeKind::loop_continue:
+      return Flow::loop_continue;
+    default:
+      return Error{node.text};
   }
   return Flow::next;
 }
@@ -200,7 +219,7 @@ Result<Done> Machine::run_loop(const Node& node, std::vector<Value> items, int d
     adopt(self);
   }
   const int loop_name = name_of("loop");
-  bool completed = false;               // Jinja's law: the else runs unless some round reached its end
+  bool completed = false;  // Jinja's law: the else runs unless some round reached its end
   for (; loop->at < loop->items.size(); ++loop->at) {
     TRY_DONE(spend(1));
     const Restore<ScopePtr> restore(scope_, std::make_shared<Scope>(Scope{outer, {}}));
@@ -335,7 +354,8 @@ Result<Done> Machine::bind_macro(const Node& node, Scope& scope, Arguments argum
   }
   if (!node.uses.varargs) return Done{};
   const size_t taken = std::min(count, arguments.list.size());
-  TRY(Value rest, new_list({arguments.list.begin() + static_cast<std::ptrdiff_t>(taken), arguments.list.end()}, Kind::tuple));
+  TRY(Value rest,
+      new_list({arguments.list.begin() + static_cast<std::ptrdiff_t>(taken), arguments.list.end()}, Kind::tuple));
   scope.set(name_of("varargs"), std::move(rest));
   return Done{};
 }
@@ -344,8 +364,9 @@ Result<Done> Machine::assign(const Node& target, const Value& value) {
   if (target.kind == NodeKind::name) return scope_->set(target.names[0], value), Done{};
   if (target.kind == NodeKind::attribute) {
     TRY(const Value space, evaluate(*target.kids[0]));
-    if (!space.is(Kind::space)) return error("TypeError: cannot assign the attribute '{}' to '{}', want a namespace",
-                                             target.text, type_name(space));
+    if (!space.is(Kind::space))
+      return error("TypeError: cannot assign the attribute '{}' to '{}', want a namespace", target.text,
+                   type_name(space));
     space.as<SpaceObject>().fields.set(make_text(target.text), value);
     return Done{};
   }

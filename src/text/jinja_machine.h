@@ -35,14 +35,14 @@ class Machine {
   Result<std::string> run();
 
   // For builtins.
-  Result<Done> spend(int64_t steps);                      // an error once the steps are used up
-  Result<Value> new_text(std::string text, bool markup = false);    // pays for its size
+  Result<Done> spend(int64_t steps);                              // an error once the steps are used up
+  Result<Value> new_text(std::string text, bool markup = false);  // pays for its size
   Result<Value> new_list(std::vector<Value> items, Kind kind = Kind::list, std::string_view name = {});
   Result<Value> new_dict(std::shared_ptr<DictObject> dict);
   Result<Value> call(const Value& callee, Arguments arguments);
   Result<Value> run_builtin(const Builtin& builtin, Arguments arguments);
-  Value adopt(Value value);                               // a value that can change: emptied at the end
-  Error raise(std::string text);                          // the template's own error: no line is added
+  Value adopt(Value value);       // a value that can change: emptied at the end
+  Error raise(std::string text);  // the template's own error: no line is added
   int64_t now() const { return now_; }
   const TemplateLimits& limits() const { return limits_; }
 
@@ -78,28 +78,28 @@ class Machine {
   Result<Done> run_loop(const Node& node, std::vector<Value> items, int depth);
   Result<std::vector<Value>> filter_items(const Node& node, std::vector<Value> items);
   Result<Value> loop_again(const Node& node, ScopePtr scope, Value items, int depth);
-  Result<std::string> capture(const Block& block);        // in a scope of its own
+  Result<std::string> capture(const Block& block);  // in a scope of its own
   Value make_macro(const Node& node);
   Result<Value> call_macro(const Node& node, ScopePtr scope, Arguments arguments);
   Result<Done> bind_macro(const Node& node, Scope& scope, Arguments arguments);
   Result<Done> assign(const Node& target, const Value& value);
   Result<Done> append(std::string_view text);
 
-  int name_of(std::string_view name) const;               // its number, -1 when the template never says it
+  int name_of(std::string_view name) const;  // its number, -1 when the template never says it
 
   const Program& program_;
   const OrderedJson& globals_;
   const int64_t now_;
   const TemplateLimits limits_;
   int64_t steps_ = 0;
-  int depth_ = 0;                                         // nested nodes, to bound the stack
-  int calls_ = 0;                                         // nested macro calls
+  int depth_ = 0;  // nested nodes, to bound the stack
+  int calls_ = 0;  // nested macro calls
   int error_line_ = 0;
   bool raised_ = false;
   std::string* out_ = nullptr;
   ScopePtr scope_;
   Value captured_;
-  std::vector<ScopePtr> kept_scopes_;                     // those that a macro or loop holds
+  std::vector<ScopePtr> kept_scopes_;  // those that a macro or loop holds
   std::vector<Value> kept_values_;
 };
 

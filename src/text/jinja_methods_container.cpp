@@ -36,7 +36,7 @@ Result<Value> items(Machine& machine, Bound& a) {
   return machine.new_list(std::move(out), Kind::view, "dict_items");
 }
 
-Result<Value> copy(Machine&, Bound& a) { return a[0]; }       // a value does not change: itself is as good
+Result<Value> copy(Machine&, Bound& a) { return a[0]; }  // a value does not change: itself is as good
 
 Result<Value> count(Machine& machine, Bound& a) {
   TRY_DONE(machine.spend(weight_of(a[0])));
@@ -59,7 +59,9 @@ Result<Value> index(Machine& machine, Bound& a) {
   return error("ValueError: {} is not in list", represent(a[1]).substr(0, 80));
 }
 
-Result<Value> is_whole(Machine&, Bound& a) { return make_boolean(std::isfinite(a[0].real) && std::floor(a[0].real) == a[0].real); }
+Result<Value> is_whole(Machine&, Bound& a) {
+  return make_boolean(std::isfinite(a[0].real) && std::floor(a[0].real) == a[0].real);
+}
 
 Result<Value> bit_length(Machine&, Bound& a) {
   uint64_t left = a[0].integer < 0 ? 0 - static_cast<uint64_t>(a[0].integer) : static_cast<uint64_t>(a[0].integer);
@@ -96,9 +98,13 @@ Result<Value> reset(Machine&, Bound& a) {
   return make_none();
 }
 
-constexpr Builtin kOfDict[] = {{"get", "self key default?", get}, {"keys", "self", keys}, {"values", "self", values},
-                               {"items", "self", items},          {"copy", "self", copy}};
-constexpr Builtin kOfList[] = {{"count", "self value", count}, {"index", "self value start? stop?", index}, {"copy", "self", copy}};
+constexpr Builtin kOfDict[] = {{"get", "self key default?", get},
+                               {"keys", "self", keys},
+                               {"values", "self", values},
+                               {"items", "self", items},
+                               {"copy", "self", copy}};
+constexpr Builtin kOfList[] = {
+    {"count", "self value", count}, {"index", "self value start? stop?", index}, {"copy", "self", copy}};
 constexpr Builtin kOfTuple[] = {{"count", "self value", count}, {"index", "self value start? stop?", index}};
 constexpr Builtin kOfInteger[] = {{"bit_length", "self", bit_length}};
 constexpr Builtin kOfReal[] = {{"is_integer", "self", is_whole}};
@@ -109,14 +115,22 @@ constexpr Builtin kOfCycler[] = {{"next", "self", next}, {"reset", "self", reset
 
 std::span<const Builtin> container_methods(Kind kind) {
   switch (kind) {
-    case Kind::dict: return kOfDict;
-    case Kind::list: return kOfList;
-    case Kind::tuple: return kOfTuple;
-    case Kind::integer: return kOfInteger;
-    case Kind::real: return kOfReal;
-    case Kind::loop: return kOfLoop;
-    case Kind::cycler: return kOfCycler;
-    default: return {};
+    case Kind::dict:
+      return kOfDict;
+    case Kind::list:
+      return kOfList;
+    case Kind::tuple:
+      return kOfTuple;
+    case Kind::integer:
+      return kOfInteger;
+    case Kind::real:
+      return kOfReal;
+    case Kind::loop:
+      return kOfLoop;
+    case Kind::cycler:
+      return kOfCycler;
+    default:
+      return {};
   }
 }
 

@@ -28,7 +28,7 @@ std::vector<std::string_view> split_at_space(std::string_view text, int64_t most
     parts.push_back(text.substr(0, end));
     text = strip(text.substr(end), Side::left);
   }
-  if (!text.empty()) parts.push_back(text);        // the rest keeps the white space at its end
+  if (!text.empty()) parts.push_back(text);  // the rest keeps the white space at its end
   return parts;
 }
 
@@ -37,7 +37,7 @@ std::vector<std::string_view> split_at_space_from_right(std::string_view text, i
   std::vector<std::string_view> words = split_at_space(text, -1);
   const auto extra = static_cast<int64_t>(words.size()) - most;
   if (most < 0 || extra <= 0) return words;
-  const char* begin = text.data();                 // the rest keeps the white space at its start
+  const char* begin = text.data();  // the rest keeps the white space at its start
   const std::string_view& end = words[static_cast<size_t>(extra - 1)];
   std::vector<std::string_view> parts(words.begin() + extra, words.end());
   parts.insert(parts.begin(), std::string_view(begin, static_cast<size_t>(end.data() + end.size() - begin)));
@@ -47,7 +47,8 @@ std::vector<std::string_view> split_at_space_from_right(std::string_view text, i
 std::vector<std::string_view> split_at(std::string_view text, std::string_view mark, int64_t most) {
   std::vector<std::string_view> parts;
   size_t begin = 0;
-  for (size_t at; (most < 0 || static_cast<int64_t>(parts.size()) < most) && (at = text.find(mark, begin)) != text.npos;) {
+  for (size_t at;
+       (most < 0 || static_cast<int64_t>(parts.size()) < most) && (at = text.find(mark, begin)) != text.npos;) {
     parts.push_back(text.substr(begin, at - begin));
     begin = at + mark.size();
   }
@@ -94,9 +95,11 @@ Result<Value> partition(Machine& machine, Bound& a) {
   if (mark.empty()) return error("ValueError: empty separator");
   const std::string_view text = self(a);
   const size_t at = from == Side::left ? text.find(mark) : text.rfind(mark);
-  std::vector<std::string_view> parts = {text.substr(0, at), mark, text.substr(std::min(at, text.size() - mark.size()) + mark.size())};
-  if (at == text.npos) parts = from == Side::left ? std::vector<std::string_view>{text, "", ""}
-                                                  : std::vector<std::string_view>{"", "", text};
+  std::vector<std::string_view> parts = {text.substr(0, at), mark,
+                                         text.substr(std::min(at, text.size() - mark.size()) + mark.size())};
+  if (at == text.npos)
+    parts =
+        from == Side::left ? std::vector<std::string_view>{text, "", ""} : std::vector<std::string_view>{"", "", text};
   std::vector<Value> items;
   for (const std::string_view part : parts) items.push_back(make_text(std::string(part), markup(a)));
   return machine.new_list(std::move(items), Kind::tuple);
@@ -210,7 +213,7 @@ Result<Value> replace(Machine& machine, Bound& a) {
     if (left > 0) --left;
     if (!old.empty()) continue;
     if (at == text.size()) break;
-    next_code_point(text, search);        // between any two code points
+    next_code_point(text, search);  // between any two code points
   }
   if (begin < text.size()) out.append(text, begin);
   return machine.new_text(std::move(out), markup(a));
@@ -223,7 +226,8 @@ Result<Value> remove_prefix(Machine& machine, Bound& a) {
 
 Result<Value> remove_suffix(Machine& machine, Bound& a) {
   TRY(const std::string_view suffix, take_text(a[1], "removesuffix"));
-  return self(a).ends_with(suffix) ? machine.new_text(self(a).substr(0, self(a).size() - suffix.size()), markup(a)) : a[0];
+  return self(a).ends_with(suffix) ? machine.new_text(self(a).substr(0, self(a).size() - suffix.size()), markup(a))
+                                   : a[0];
 }
 
 constexpr Builtin kMethods[] = {

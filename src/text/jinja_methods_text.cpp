@@ -105,7 +105,8 @@ Result<Value> zero_fill(Machine& machine, Bound& a) {
   if (missing <= 0) return a[0];
   if (missing > machine.limits().output_bytes / 4) return error("got a width of {}, want a smaller one", width);
   const size_t sign = self(a).starts_with('-') || self(a).starts_with('+') ? 1 : 0;
-  return machine.new_text(self(a).substr(0, sign) + std::string(static_cast<size_t>(missing), '0') + self(a).substr(sign));
+  return machine.new_text(self(a).substr(0, sign) + std::string(static_cast<size_t>(missing), '0') +
+                          self(a).substr(sign));
 }
 
 Result<Value> expand_tabs(Machine& machine, Bound& a) {

@@ -109,8 +109,7 @@ Result<Value> remainder(Machine& machine, const Value& a, const Value& b) {
 
 Result<Value> power(Machine&, const Value& a, const Value& b) {
   if (!both_numbers(a, b)) return bad_operands("**", a, b);
-  if (as_real(a) == 0 && as_real(b) < 0)
-    return error("ZeroDivisionError: 0.0 cannot be raised to a negative power");
+  if (as_real(a) == 0 && as_real(b) < 0) return error("ZeroDivisionError: 0.0 cannot be raised to a negative power");
   if (!both_integers(a, b) || as_integer(b) < 0) {
     const double result = std::pow(as_real(a), as_real(b));
     if (std::isnan(result) && !std::isnan(as_real(a)) && !std::isnan(as_real(b)))
@@ -144,8 +143,9 @@ Result<Value> keep_sign(Machine&, const Value& a, const Value&) {
   return error("TypeError: bad operand type for unary +: '{}'", type_name(a));
 }
 
-constexpr Operator kBinary[] = {{"+", add},           {"-", subtract}, {"*", multiply}, {"/", divide},
-                                {"//", floor_division}, {"%", remainder}, {"**", power}};
+constexpr Operator kBinary[] = {{"+", add},    {"-", subtract},        {"*", multiply},
+                                {"/", divide}, {"//", floor_division}, {"%", remainder},
+                                {"**", power}};
 constexpr Operator kUnary[] = {{"-", negate}, {"+", keep_sign}};
 
 template <size_t N>
@@ -157,7 +157,8 @@ const Operator* find_in(const Operator (&table)[N], std::string_view symbol) {
 
 // a < b, or a <= b with `or_equal`; not a number is neither.
 Result<bool> in_order(const Value& a, const Value& b, bool or_equal) {
-  if (or_equal && !a.is(Kind::undefined) && is_equal(a, b) && (is_number(a) || a.is(Kind::text) || is_sequence(a))) return true;
+  if (or_equal && !a.is(Kind::undefined) && is_equal(a, b) && (is_number(a) || a.is(Kind::text) || is_sequence(a)))
+    return true;
   return is_less(a, b);
 }
 
@@ -187,13 +188,20 @@ Result<Value> add(Machine& machine, const Value& a, const Value& b) {
 
 Result<bool> compare(Machine& machine, const Value& a, int comparison, const Value& b) {
   switch (static_cast<Comparison>(comparison)) {
-    case Comparison::equal: return is_equal(a, b);
-    case Comparison::not_equal: return !is_equal(a, b);
-    case Comparison::less: return in_order(a, b, false);
-    case Comparison::less_equal: return in_order(a, b, true);
-    case Comparison::greater: return in_order(b, a, false);
-    case Comparison::greater_equal: return in_order(b, a, true);
-    case Comparison::in: return contains(machine, b, a);
+    case Comparison::equal:
+      return is_equal(a, b);
+    case Comparison::not_equal:
+      return !is_equal(a, b);
+    case Comparison::less:
+      return in_order(a, b, false);
+    case Comparison::less_equal:
+      return in_order(a, b, true);
+    case Comparison::greater:
+      return in_order(b, a, false);
+    case Comparison::greater_equal:
+      return in_order(b, a, true);
+    case Comparison::in:
+      return contains(machine, b, a);
     case Comparison::not_in: {
       TRY(const bool found, contains(machine, b, a));
       return !found;

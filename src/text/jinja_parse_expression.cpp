@@ -20,9 +20,9 @@ struct ComparisonSymbol {
   std::string_view symbol;
   Comparison comparison;
 };
-constexpr ComparisonSymbol kComparisons[] = {
-    {"==", Comparison::equal},      {"!=", Comparison::not_equal}, {"<", Comparison::less},
-    {"<=", Comparison::less_equal}, {">", Comparison::greater},    {">=", Comparison::greater_equal}};
+constexpr ComparisonSymbol kComparisons[] = {{"==", Comparison::equal},  {"!=", Comparison::not_equal},
+                                             {"<", Comparison::less},    {"<=", Comparison::less_equal},
+                                             {">", Comparison::greater}, {">=", Comparison::greater_equal}};
 
 // Binary operators from loose to tight; "~" stands for concatenation, which takes all its operands at once.
 constexpr std::string_view kLevels[][4] = {{"+", "-"}, {"~"}, {"*", "/", "//", "%"}, {"**"}};
@@ -86,10 +86,14 @@ Result<NodePtr> Parser::parse_compare() {
   while (true) {
     const auto* found = std::find_if(std::begin(kComparisons), std::end(kComparisons),
                                      [&](const auto& one) { return now().is_symbol(one.symbol); });
-    if (found != std::end(kComparisons)) node->comparisons.push_back(found->comparison);
-    else if (now().is_name("in")) node->comparisons.push_back(Comparison::in);
-    else if (now().is_name("not") && after().is_name("in")) node->comparisons.push_back(Comparison::not_in), advance();
-    else break;
+    if (found != std::end(kComparisons))
+      node->comparisons.push_back(found->comparison);
+    else if (now().is_name("in"))
+      node->comparisons.push_back(Comparison::in);
+    else if (now().is_name("not") && after().is_name("in"))
+      node->comparisons.push_back(Comparison::not_in), advance();
+    else
+      break;
     advance();
     TRY(NodePtr next, parse_binary(0));
     node->kids.push_back(std::move(next));
@@ -149,9 +153,12 @@ Result<NodePtr> Parser::parse_primary() {
   const Token& token = now();
   switch (token.kind) {
     case TokenKind::name:
-      if (token.text == "true" || token.text == "True") node->value = make_boolean(true);
-      else if (token.text == "false" || token.text == "False") node->value = make_boolean(false);
-      else if (token.text == "none" || token.text == "None") node->value = make_none();
+      if (token.text == "true" || token.text == "True")
+        node->value = make_boolean(true);
+      else if (token.text == "false" || token.text == "False")
+        node->value = make_boolean(false);
+      else if (token.text == "none" || token.text == "None")
+        node->value = make_none();
       else {
         node->kind = NodeKind::name;
         node->names.push_back(intern(token.text));
@@ -164,8 +171,12 @@ Result<NodePtr> Parser::parse_primary() {
       node->value = make_text(std::move(text));
       break;
     }
-    case TokenKind::integer: node->value = make_integer(token.integer); break;
-    case TokenKind::real: node->value = make_real(token.real); break;
+    case TokenKind::integer:
+      node->value = make_integer(token.integer);
+      break;
+    case TokenKind::real:
+      node->value = make_real(token.real);
+      break;
     default:
       if (skip_symbol("(")) {
         TRY(NodePtr tuple, parse_tuple(true, true));

@@ -8,8 +8,8 @@
 namespace hearth::jinja {
 namespace {
 
-constexpr int kMaxNesting = 100;      // blocks or brackets open at once
-constexpr int kMaxHeight = 400;       // of a tree: a + b + c + ... is one level a term
+constexpr int kMaxNesting = 100;  // blocks or brackets open at once
+constexpr int kMaxHeight = 400;   // of a tree: a + b + c + ... is one level a term
 
 int height_of(const NodePtr& node) { return node ? node->height : 0; }
 
@@ -153,14 +153,11 @@ Result<NodePtr> Parser::parse_statement() {
     Parsed (Parser::*parse)();
   };
   constexpr Statement kStatements[] = {
-      {"if", &Parser::parse_if},           {"for", &Parser::parse_for},
-      {"set", &Parser::parse_set},         {"macro", &Parser::parse_macro},
-      {"call", &Parser::parse_call_block}, {"filter", &Parser::parse_filter_block},
-      {"with", &Parser::parse_with},       {"block", &Parser::parse_named_block},
-      {"break", &Parser::parse_jump},      {"continue", &Parser::parse_jump},
-      {"include", &Parser::parse_refused}, {"import", &Parser::parse_refused},
-      {"from", &Parser::parse_refused},    {"extends", &Parser::parse_refused},
-      {"autoescape", &Parser::parse_refused}};
+      {"if", &Parser::parse_if},         {"for", &Parser::parse_for},           {"set", &Parser::parse_set},
+      {"macro", &Parser::parse_macro},   {"call", &Parser::parse_call_block},   {"filter", &Parser::parse_filter_block},
+      {"with", &Parser::parse_with},     {"block", &Parser::parse_named_block}, {"break", &Parser::parse_jump},
+      {"continue", &Parser::parse_jump}, {"include", &Parser::parse_refused},   {"import", &Parser::parse_refused},
+      {"from", &Parser::parse_refused},  {"extends", &Parser::parse_refused},   {"autoescape", &Parser::parse_refused}};
   if (!now().is(TokenKind::name)) return wrong("the name of a tag");
   if (dialect_.generation_tag && now().is_name("generation")) return parse_generation();
   for (const Statement& one : kStatements)
@@ -179,7 +176,7 @@ Result<NodePtr> Parser::parse_if() {
   NodePtr node = make(NodeKind::branch);
   const size_t since = unknown_.size();
   do {
-    advance();                                        // if, elif
+    advance();  // if, elif
     TRY(NodePtr test, parse_tuple(false, false));
     node->kids.push_back(std::move(test));
     TRY(Block block, parse_block({"elif", "else", "endif"}));

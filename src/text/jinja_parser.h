@@ -10,7 +10,7 @@
 namespace hearth::jinja {
 
 struct Dialect {
-  bool generation_tag = false;    // `{% generation %}`: prints its body
+  bool generation_tag = false;  // `{% generation %}`: prints its body
 };
 
 Result<Program> parse_program(std::string_view source, const Dialect& dialect);
@@ -82,11 +82,11 @@ class Parser {
   Error wrong(std::string_view want) const;
 
   NodePtr make(NodeKind kind) const;
-  Parsed seal(NodePtr node) const;                    // computes the height; refuses what is too deep
+  Parsed seal(NodePtr node) const;  // computes the height; refuses what is too deep
   int intern(const std::string& name);
   void use_name(const std::string& name);
-  void forgive_unknown(size_t since);                 // unknown filters inside a branch are errors when reached
-  Result<Done> refuse_unknown(size_t since) const;    // elsewhere at once
+  void forgive_unknown(size_t since);               // unknown filters inside a branch are errors when reached
+  Result<Done> refuse_unknown(size_t since) const;  // elsewhere at once
 
   struct Unknown {
     std::string what;
@@ -97,10 +97,10 @@ class Parser {
   size_t at_ = 0;
   Dialect dialect_;
   int depth_ = 0;
-  int loops_ = 0;                                     // loops around, within the macro
+  int loops_ = 0;  // loops around, within the macro
   Program program_;
   std::vector<Unknown> unknown_;
-  std::vector<MacroUses> macros_;                     // macros around
+  std::vector<MacroUses> macros_;  // macros around
 };
 
 }  // namespace hearth::jinja

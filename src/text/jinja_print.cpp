@@ -43,8 +43,10 @@ void append_list(std::string& out, const Value& value) {
 }
 
 void append_text(std::string& out, const TextObject& text) {
-  if (text.markup) out += "Markup(" + quote(text.text) + ")";
-  else out += quote(text.text);
+  if (text.markup)
+    out += "Markup(" + quote(text.text) + ")";
+  else
+    out += quote(text.text);
 }
 
 void append_range(std::string& out, const RangeObject& range) {
@@ -56,24 +58,42 @@ void append_range(std::string& out, const RangeObject& range) {
 // A namespace prints no fields: it may hold itself.
 void append(std::string& out, const Value& value) {
   switch (value.kind) {
-    case Kind::undefined: out += "Undefined"; return;
-    case Kind::none: out += "None"; return;
-    case Kind::boolean: out += value.flag ? "True" : "False"; return;
-    case Kind::integer: out += std::to_string(value.integer); return;
-    case Kind::real: out += print_real(value.real); return;
-    case Kind::text: return append_text(out, value.as<TextObject>());
+    case Kind::undefined:
+      out += "Undefined";
+      return;
+    case Kind::none:
+      out += "None";
+      return;
+    case Kind::boolean:
+      out += value.flag ? "True" : "False";
+      return;
+    case Kind::integer:
+      out += std::to_string(value.integer);
+      return;
+    case Kind::real:
+      out += print_real(value.real);
+      return;
+    case Kind::text:
+      return append_text(out, value.as<TextObject>());
     case Kind::list:
     case Kind::tuple:
-    case Kind::view: return append_list(out, value);
-    case Kind::dict: return append_dict(out, value.as<DictObject>());
-    case Kind::range: return append_range(out, value.as<RangeObject>());
-    case Kind::function: out += "<function " + value.as<FunctionObject>().name + ">"; return;
+    case Kind::view:
+      return append_list(out, value);
+    case Kind::dict:
+      return append_dict(out, value.as<DictObject>());
+    case Kind::range:
+      return append_range(out, value.as<RangeObject>());
+    case Kind::function:
+      out += "<function " + value.as<FunctionObject>().name + ">";
+      return;
     case Kind::loop: {
       const auto& loop = value.as<LoopObject>();
       out += fmt::format("<LoopContext {}/{}>", loop.at + 1, loop.items.size());
       return;
     }
-    default: out += "<" + type_name(value) + ">"; return;
+    default:
+      out += "<" + type_name(value) + ">";
+      return;
   }
 }
 
@@ -95,12 +115,18 @@ struct JsonWriter {
 
   Result<std::string> key(const Value& value) {
     switch (value.kind) {
-      case Kind::text: return value.text();
-      case Kind::none: return std::string("null");
-      case Kind::boolean: return std::string(value.flag ? "true" : "false");
-      case Kind::integer: return std::to_string(value.integer);
-      case Kind::real: return real(value.real);
-      default: return error("TypeError: keys must be str, int, float, bool or None, not {}", type_name(value));
+      case Kind::text:
+        return value.text();
+      case Kind::none:
+        return std::string("null");
+      case Kind::boolean:
+        return std::string(value.flag ? "true" : "false");
+      case Kind::integer:
+        return std::to_string(value.integer);
+      case Kind::real:
+        return real(value.real);
+      default:
+        return error("TypeError: keys must be str, int, float, bool or None, not {}", type_name(value));
     }
   }
 
@@ -145,15 +171,28 @@ struct JsonWriter {
 
   Result<Done> write(const Value& value, int level) {
     switch (value.kind) {
-      case Kind::none: out += "null"; return Done{};
-      case Kind::boolean: out += value.flag ? "true" : "false"; return Done{};
-      case Kind::integer: out += std::to_string(value.integer); return Done{};
-      case Kind::real: out += real(value.real); return Done{};
-      case Kind::text: out += quote_json(value.text(), style.ascii_only); return Done{};
+      case Kind::none:
+        out += "null";
+        return Done{};
+      case Kind::boolean:
+        out += value.flag ? "true" : "false";
+        return Done{};
+      case Kind::integer:
+        out += std::to_string(value.integer);
+        return Done{};
+      case Kind::real:
+        out += real(value.real);
+        return Done{};
+      case Kind::text:
+        out += quote_json(value.text(), style.ascii_only);
+        return Done{};
       case Kind::list:
-      case Kind::tuple: return list(value.items(), level);
-      case Kind::dict: return dict(value.as<DictObject>(), level);
-      default: return error("TypeError: Object of type {} is not JSON serializable", type_name(value));
+      case Kind::tuple:
+        return list(value.items(), level);
+      case Kind::dict:
+        return dict(value.as<DictObject>(), level);
+      default:
+        return error("TypeError: Object of type {} is not JSON serializable", type_name(value));
     }
   }
 };

@@ -16,11 +16,11 @@ struct CodeRange {
 };
 
 // Digits that are not decimal: superscripts, circled digits and their kin.
-constexpr CodeRange kOtherDigits[] = {
-    {0xb2, 0xb3},     {0xb9, 0xb9},     {0x1369, 0x1371}, {0x19da, 0x19da}, {0x2070, 0x2070},
-    {0x2074, 0x2079}, {0x2080, 0x2089}, {0x2460, 0x2468}, {0x2474, 0x247c}, {0x2488, 0x2490},
-    {0x24ea, 0x24ea}, {0x24f5, 0x24fd}, {0x24ff, 0x24ff}, {0x2776, 0x277e}, {0x2780, 0x2788},
-    {0x278a, 0x2792}, {0x10a40, 0x10a43}, {0x10e60, 0x10e68}, {0x11052, 0x1105a}, {0x1f100, 0x1f10a}};
+constexpr CodeRange kOtherDigits[] = {{0xb2, 0xb3},       {0xb9, 0xb9},       {0x1369, 0x1371},   {0x19da, 0x19da},
+                                      {0x2070, 0x2070},   {0x2074, 0x2079},   {0x2080, 0x2089},   {0x2460, 0x2468},
+                                      {0x2474, 0x247c},   {0x2488, 0x2490},   {0x24ea, 0x24ea},   {0x24f5, 0x24fd},
+                                      {0x24ff, 0x24ff},   {0x2776, 0x277e},   {0x2780, 0x2788},   {0x278a, 0x2792},
+                                      {0x10a40, 0x10a43}, {0x10e60, 0x10e68}, {0x11052, 0x1105a}, {0x1f100, 0x1f10a}};
 
 constexpr CodeRange kSpaces[] = {{9, 13},          {28, 32},         {0x85, 0x85},     {0xa0, 0xa0},
                                  {0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029}, {0x202f, 0x202f},
@@ -134,8 +134,10 @@ bool is_printable(int32_t c) {
     case UTF8PROC_CATEGORY_CO:
     case UTF8PROC_CATEGORY_ZL:
     case UTF8PROC_CATEGORY_ZP:
-    case UTF8PROC_CATEGORY_ZS: return false;
-    default: return true;
+    case UTF8PROC_CATEGORY_ZS:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -173,14 +175,22 @@ std::string quote(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const size_t start = at;
     const int32_t c = next_code_point(text, at);
-    if (c == mark || c == '\\') out.append({'\\', static_cast<char>(c)});
-    else if (c == '\n') out += "\\n";
-    else if (c == '\r') out += "\\r";
-    else if (c == '\t') out += "\\t";
-    else if (is_printable(c)) out.append(text, start, at - start);
-    else if (c < 0x100) out += fmt::format("\\x{:02x}", c);
-    else if (c < 0x10000) out += fmt::format("\\u{:04x}", c);
-    else out += fmt::format("\\U{:08x}", c);
+    if (c == mark || c == '\\')
+      out.append({'\\', static_cast<char>(c)});
+    else if (c == '\n')
+      out += "\\n";
+    else if (c == '\r')
+      out += "\\r";
+    else if (c == '\t')
+      out += "\\t";
+    else if (is_printable(c))
+      out.append(text, start, at - start);
+    else if (c < 0x100)
+      out += fmt::format("\\x{:02x}", c);
+    else if (c < 0x10000)
+      out += fmt::format("\\u{:04x}", c);
+    else
+      out += fmt::format("\\U{:08x}", c);
   }
   out += mark;
   return out;
@@ -191,16 +201,24 @@ std::string quote_json(std::string_view text, bool ascii_only) {
   for (size_t at = 0; at < text.size();) {
     const size_t start = at;
     const int32_t c = next_code_point(text, at);
-    if (c == '"' || c == '\\') out.append({'\\', static_cast<char>(c)});
-    else if (c == '\n') out += "\\n";
-    else if (c == '\r') out += "\\r";
-    else if (c == '\t') out += "\\t";
-    else if (c == '\f') out += "\\f";
-    else if (c == '\b') out += "\\b";
-    else if (c < 0x20 || (ascii_only && c > 0x7e && c < 0x10000)) out += fmt::format("\\u{:04x}", c);
+    if (c == '"' || c == '\\')
+      out.append({'\\', static_cast<char>(c)});
+    else if (c == '\n')
+      out += "\\n";
+    else if (c == '\r')
+      out += "\\r";
+    else if (c == '\t')
+      out += "\\t";
+    else if (c == '\f')
+      out += "\\f";
+    else if (c == '\b')
+      out += "\\b";
+    else if (c < 0x20 || (ascii_only && c > 0x7e && c < 0x10000))
+      out += fmt::format("\\u{:04x}", c);
     else if (ascii_only && c > 0xffff)
       out += fmt::format("\\u{:04x}\\u{:04x}", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
-    else out.append(text, start, at - start);
+    else
+      out.append(text, start, at - start);
   }
   out += '"';
   return out;
@@ -211,12 +229,13 @@ std::string print_real(double value) {
   if (std::isnan(value)) return "nan";
   if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
   std::array<char, 64> buffer;
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific).ptr;
+  const auto end =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific).ptr;
   const std::string text(buffer.data(), end);
   const size_t e = text.find('e');
   const int exponent = std::atoi(text.c_str() + e + 1);
   if (exponent < -4 || exponent >= 16) return text;
-  const int decimals = std::max(0, static_cast<int>(e) - (text[0] == '-') - 2);    // digits after the point of d.ddd
+  const int decimals = std::max(0, static_cast<int>(e) - (text[0] == '-') - 2);  // digits after the point of d.ddd
   std::string fixed = fmt::format("{:.{}f}", value, std::max(0, decimals - exponent));
   if (fixed.find('.') == fixed.npos) fixed += ".0";
   return fixed;
@@ -230,7 +249,7 @@ std::optional<double> parse_real(std::string_view text) {
     if (text[i] != '_' || !between) digits += text[i];
   }
   if (digits.starts_with("+") && !digits.starts_with("+-")) digits.erase(0, 1);
-  const bool is_named = digits.find_first_of("xX(") != digits.npos;      // from_chars takes "nan(...)"; Python does not
+  const bool is_named = digits.find_first_of("xX(") != digits.npos;  // from_chars takes "nan(...)"; Python does not
   double value = 0;
   const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (is_named || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
@@ -245,12 +264,23 @@ std::string escape_html(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&#34;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;

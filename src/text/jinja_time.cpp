@@ -11,12 +11,12 @@ constexpr std::string_view kMonths[] = {"January", "February", "March",     "Apr
                                         "July",    "August",   "September", "October", "November", "December"};
 
 struct Moment {
-  int64_t seconds;         // since 1970
+  int64_t seconds;  // since 1970
   int64_t year;
-  int month, day;          // 1..12, 1..31
+  int month, day;  // 1..12, 1..31
   int hour, minute, second;
-  int weekday;             // 0 is Sunday
-  int day_of_year;         // 0..365
+  int weekday;      // 0 is Sunday
+  int day_of_year;  // 0..365
   int64_t iso_year;
   int iso_week;
 };
@@ -106,9 +106,14 @@ struct Shorthand {
   char code;
   std::string_view pattern;
 };
-constexpr Shorthand kShorthands[] = {{'c', "%a %b %e %H:%M:%S %Y"}, {'x', "%m/%d/%y"}, {'X', "%H:%M:%S"},
-                                     {'D', "%m/%d/%y"},             {'F', "%Y-%m-%d"}, {'T', "%H:%M:%S"},
-                                     {'R', "%H:%M"},                {'r', "%I:%M:%S %p"}};
+constexpr Shorthand kShorthands[] = {{'c', "%a %b %e %H:%M:%S %Y"},
+                                     {'x', "%m/%d/%y"},
+                                     {'X', "%H:%M:%S"},
+                                     {'D', "%m/%d/%y"},
+                                     {'F', "%Y-%m-%d"},
+                                     {'T', "%H:%M:%S"},
+                                     {'R', "%H:%M"},
+                                     {'r', "%I:%M:%S %p"}};
 
 // '-' no padding, '_' spaces, '0' zeros, '^' upper case.
 std::string pad(int64_t number, int width, char fill, char flag) {
@@ -155,7 +160,7 @@ void append_time(std::string& out, std::string_view pattern, const Moment& now) 
 }  // namespace
 
 Result<std::string> format_time(std::string_view pattern, int64_t now) {
-  constexpr int64_t kFirst = -62135596800, kLast = 253402300799;      // years 1 to 9999
+  constexpr int64_t kFirst = -62135596800, kLast = 253402300799;  // years 1 to 9999
   if (now < kFirst || now > kLast) return error("strftime_now: got the time {}, want one of the years 1 to 9999", now);
   std::string out;
   append_time(out, pattern, moment_of(now));

@@ -178,10 +178,14 @@ Result<Value> make_dict(std::shared_ptr<DictObject> dict) {
 Result<Value> value_of_json(const OrderedJson& json, int depth) {
   TRY_DONE(check_bounds(0, depth));
   switch (json.type()) {
-    case OrderedJson::value_t::boolean: return make_boolean(json.get<bool>());
-    case OrderedJson::value_t::number_integer: return make_integer(json.get<int64_t>());
-    case OrderedJson::value_t::number_float: return make_real(json.get<double>());
-    case OrderedJson::value_t::string: return make_text(json.get_ref<const std::string&>());
+    case OrderedJson::value_t::boolean:
+      return make_boolean(json.get<bool>());
+    case OrderedJson::value_t::number_integer:
+      return make_integer(json.get<int64_t>());
+    case OrderedJson::value_t::number_float:
+      return make_real(json.get<double>());
+    case OrderedJson::value_t::string:
+      return make_text(json.get_ref<const std::string&>());
     case OrderedJson::value_t::number_unsigned: {
       const uint64_t number = json.get<uint64_t>();
       if (number > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
@@ -205,25 +209,36 @@ Result<Value> value_of_json(const OrderedJson& json, int depth) {
       }
       return make_dict(std::move(dict));
     }
-    default: return make_none();
+    default:
+      return make_none();
   }
 }
 
 bool is_truthy(const Value& value) {
   switch (value.kind) {
     case Kind::undefined:
-    case Kind::none: return false;
-    case Kind::boolean: return value.flag;
-    case Kind::integer: return value.integer != 0;
-    case Kind::real: return value.real != 0;
-    case Kind::text: return !value.text().empty();
+    case Kind::none:
+      return false;
+    case Kind::boolean:
+      return value.flag;
+    case Kind::integer:
+      return value.integer != 0;
+    case Kind::real:
+      return value.real != 0;
+    case Kind::text:
+      return !value.text().empty();
     case Kind::list:
     case Kind::tuple:
-    case Kind::view: return !value.items().empty();
-    case Kind::dict: return !value.as<DictObject>().items.empty();
-    case Kind::range: return value.as<RangeObject>().size() != 0;
-    case Kind::loop: return !value.as<LoopObject>().items.empty();
-    default: return true;
+    case Kind::view:
+      return !value.items().empty();
+    case Kind::dict:
+      return !value.as<DictObject>().items.empty();
+    case Kind::range:
+      return value.as<RangeObject>().size() != 0;
+    case Kind::loop:
+      return !value.as<LoopObject>().items.empty();
+    default:
+      return true;
   }
 }
 
@@ -238,12 +253,16 @@ double as_real(const Value& value) {
 
 int64_t weight_of(const Value& value) {
   switch (value.kind) {
-    case Kind::text: return 1 + static_cast<int64_t>(value.text().size() / 64);
+    case Kind::text:
+      return 1 + static_cast<int64_t>(value.text().size() / 64);
     case Kind::list:
     case Kind::tuple:
-    case Kind::view: return value.as<ListObject>().weight;
-    case Kind::dict: return value.as<DictObject>().weight;
-    default: return 1;
+    case Kind::view:
+      return value.as<ListObject>().weight;
+    case Kind::dict:
+      return value.as<DictObject>().weight;
+    default:
+      return 1;
   }
 }
 
@@ -251,16 +270,19 @@ int depth_of(const Value& value) {
   switch (value.kind) {
     case Kind::list:
     case Kind::tuple:
-    case Kind::view: return value.as<ListObject>().depth;
-    case Kind::dict: return value.as<DictObject>().depth;
-    default: return 0;
+    case Kind::view:
+      return value.as<ListObject>().depth;
+    case Kind::dict:
+      return value.as<DictObject>().depth;
+    default:
+      return 0;
   }
 }
 
 std::string type_name(const Value& value) {
-  constexpr std::string_view kNames[] = {"Undefined", "NoneType", "bool", "int", "float", "str", "list", "tuple", "dict",
-                                         "range", "dict_items", "generator", "Namespace", "function", "LoopContext",
-                                         "Cycler"};
+  constexpr std::string_view kNames[] = {"Undefined", "NoneType", "bool",        "int",   "float",      "str",
+                                         "list",      "tuple",    "dict",        "range", "dict_items", "generator",
+                                         "Namespace", "function", "LoopContext", "Cycler"};
   if (value.is(Kind::view)) return std::string(value.as<ListObject>().name);
   if (value.is(Kind::text) && value.as<TextObject>().markup) return "Markup";
   return std::string(kNames[static_cast<int>(value.kind)]);
@@ -278,14 +300,17 @@ size_t hash_of(const Value& value) {
   switch (value.kind) {
     case Kind::boolean:
     case Kind::integer:
-    case Kind::real: return std::hash<double>{}(as_real(value));
-    case Kind::text: return std::hash<std::string_view>{}(value.text());
+    case Kind::real:
+      return std::hash<double>{}(as_real(value));
+    case Kind::text:
+      return std::hash<std::string_view>{}(value.text());
     case Kind::tuple: {
       size_t hash = 7;
       for (const Value& item : value.items()) hash = hash * 1000003 ^ hash_of(item);
       return hash;
     }
-    default: return static_cast<size_t>(value.kind) * 31 + 11;
+    default:
+      return static_cast<size_t>(value.kind) * 31 + 11;
   }
 }
 
@@ -294,13 +319,19 @@ bool is_equal(const Value& a, const Value& b) {
   if (a.kind != b.kind) return false;
   switch (a.kind) {
     case Kind::undefined:
-    case Kind::none: return true;
-    case Kind::text: return a.text() == b.text();
+    case Kind::none:
+      return true;
+    case Kind::text:
+      return a.text() == b.text();
     case Kind::list:
-    case Kind::tuple: return equal_lists(a.items(), b.items());
-    case Kind::dict: return equal_dicts(a.as<DictObject>(), b.as<DictObject>());
-    case Kind::range: return equal_ranges(a.as<RangeObject>(), b.as<RangeObject>());
-    default: return a.object == b.object;
+    case Kind::tuple:
+      return equal_lists(a.items(), b.items());
+    case Kind::dict:
+      return equal_dicts(a.as<DictObject>(), b.as<DictObject>());
+    case Kind::range:
+      return equal_ranges(a.as<RangeObject>(), b.as<RangeObject>());
+    default:
+      return a.object == b.object;
   }
 }
 

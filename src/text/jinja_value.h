@@ -1,7 +1,7 @@
 // Values of a running template: Python's none, numbers, text, list, tuple, dict, and what templates call.
 //
-// Laws: a built list, tuple, dict or text does not change (the sandbox refuses every method that would), so they form no
-// cycle; what can change (namespace, scopes, loops) is registered with the machine, which empties it at the end.
+// Laws: a built list, tuple, dict or text does not change (the sandbox refuses every method that would), so they form
+// no cycle; what can change (namespace, scopes, loops) is registered with the machine, which empties it at the end.
 // `weight` and `depth` of a container are bounded when it is made, so walking one is bounded too.
 #pragma once
 
@@ -23,7 +23,22 @@ namespace hearth::jinja {
 class Machine;
 
 enum class Kind : uint8_t {
-  undefined, none, boolean, integer, real, text, list, tuple, dict, range, view, generator, space, function, loop, cycler
+  undefined,
+  none,
+  boolean,
+  integer,
+  real,
+  text,
+  list,
+  tuple,
+  dict,
+  range,
+  view,
+  generator,
+  space,
+  function,
+  loop,
+  cycler
 };
 
 struct Object {
@@ -41,15 +56,17 @@ struct Value {
 
   bool is(Kind other) const { return kind == other; }
   template <class T>
-  T& as() const { return static_cast<T&>(*object); }
+  T& as() const {
+    return static_cast<T&>(*object);
+  }
   const std::string& text() const;
-  const std::vector<Value>& items() const;     // list, tuple, view
+  const std::vector<Value>& items() const;  // list, tuple, view
 };
 
 struct TextObject : Object {
   std::string text;
-  int64_t length = 0;     // code points
-  bool markup = false;    // escaped already: `safe`, `escape`
+  int64_t length = 0;   // code points
+  bool markup = false;  // escaped already: `safe`, `escape`
 };
 
 // The elements of a list, tuple or view; `name` is the type of a view ("dict_items").
@@ -63,7 +80,7 @@ struct ListObject : Object {
 // Keys in order of insertion.
 struct DictObject : Object {
   std::vector<std::pair<Value, Value>> items;
-  std::unordered_multimap<size_t, size_t> index;   // hash of key -> place
+  std::unordered_multimap<size_t, size_t> index;  // hash of key -> place
   int64_t weight = 1;
   int depth = 1;
 
@@ -100,8 +117,8 @@ struct LoopObject : Object {
   std::vector<Value> items;
   size_t at = 0;
   int depth = 1;
-  std::optional<std::vector<Value>> changed;                      // the last arguments of loop.changed
-  std::function<Result<Value>(Machine&, Value)> recurse;          // loop(children), of `for ... recursive`
+  std::optional<std::vector<Value>> changed;              // the last arguments of loop.changed
+  std::function<Result<Value>(Machine&, Value)> recurse;  // loop(children), of `for ... recursive`
 };
 
 struct CyclerObject : Object {
@@ -124,24 +141,24 @@ Result<Value> make_dict(std::shared_ptr<DictObject> dict);
 Result<Value> value_of_json(const OrderedJson& json, int depth = 0);
 
 bool is_truthy(const Value& value);
-bool is_number(const Value& value);                     // boolean, integer, real
-double as_real(const Value& value);                     // of a number
-int64_t as_integer(const Value& value);                 // of a boolean or integer
-int64_t weight_of(const Value& value);                  // how much a walk over it costs
+bool is_number(const Value& value);      // boolean, integer, real
+double as_real(const Value& value);      // of a number
+int64_t as_integer(const Value& value);  // of a boolean or integer
+int64_t weight_of(const Value& value);   // how much a walk over it costs
 int depth_of(const Value& value);
-std::string type_name(const Value& value);              // as Python: "str", "NoneType"
+std::string type_name(const Value& value);  // as Python: "str", "NoneType"
 bool is_hashable(const Value& value);
 size_t hash_of(const Value& value);
 bool is_equal(const Value& a, const Value& b);
-bool is_same(const Value& a, const Value& b);           // `is`
-Result<bool> is_less(const Value& a, const Value& b);   // `<`; a TypeError for kinds without an order
-Error undefined_error(const Value& value);              // why it is undefined
+bool is_same(const Value& a, const Value& b);          // `is`
+Result<bool> is_less(const Value& a, const Value& b);  // `<`; a TypeError for kinds without an order
+Error undefined_error(const Value& value);             // why it is undefined
 
-std::string print(const Value& value);                  // str()
-std::string represent(const Value& value);              // repr()
+std::string print(const Value& value);      // str()
+std::string represent(const Value& value);  // repr()
 
 struct JsonStyle {
-  std::string indent;              // one level
+  std::string indent;  // one level
   bool indented = false;
   bool ascii_only = false;
   bool sort_keys = false;

@@ -12,7 +12,7 @@ struct Template::Impl {
 
 Result<Template> Template::parse(std::string_view source) {
   auto program = jinja::parse_program(source, jinja::Dialect{});
-  if (!program.ok()) return program.failure().text.empty() ? error("template: got no template") : program.within("template");
+  if (!program.ok()) return program.within("template");
   Template made;
   made.impl_ = std::make_shared<const Impl>(Impl{std::move(*program)});
   return made;

@@ -1,4 +1,5 @@
 // Fuzzes the chat template reader: any bytes parse or fail with one line, and what parses renders within its limits.
+// LINK: hearth_text
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -12,9 +12,10 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kNow = 1773500966;      // 2026-03-14 15:09:26
+constexpr int64_t kNow = 1773500966;  // 2026-03-14 15:09:26
 
-std::string render(std::string_view source, const OrderedJson& values = OrderedJson::object(), TemplateLimits limits = {}) {
+std::string render(std::string_view source, const OrderedJson& values = OrderedJson::object(),
+                   TemplateLimits limits = {}) {
   const auto parsed = Template::parse(source);
   if (!parsed.ok()) return "!" + parsed.message();
   const auto text = parsed->render(values, kNow, limits);
@@ -33,8 +34,10 @@ TEST(Template, RendersAsJinja) {
   for (const auto& row : (*fixture)["cases"]) {
     const std::string source = row["source"].get<std::string>();
     const std::string got = render(source, (*fixture)["values"]);
-    if (row.contains("error")) EXPECT_TRUE(is_error(got)) << source << "\nwants " << row["error"] << "\ngot " << got;
-    else EXPECT_EQ(got, row["rendered"].get<std::string>()) << source;
+    if (row.contains("error"))
+      EXPECT_TRUE(is_error(got)) << source << "\nwants " << row["error"] << "\ngot " << got;
+    else
+      EXPECT_EQ(got, row["rendered"].get<std::string>()) << source;
   }
 }
 
