@@ -56,7 +56,7 @@ install_packages() {
 }
 
 # As many compilers as there are cores, and no more than memory holds (the largest takes about 1 GB).
-jobs() {
+job_count() {
   local cores memory
   cores=$(nproc)
   memory=$(awk '/^MemAvailable:/ { print int($2 / 1000000) }' /proc/meminfo 2> /dev/null)
@@ -93,5 +93,5 @@ configure() {
 
 # build TARGET...
 build() {
-  quietly "$root/build/build.log" ninja -C "$root/build" -j "$(jobs)" "$@"
+  quietly "$root/build/build.log" ninja -C "$root/build" -j "$(job_count)" "$@"
 }
