@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace hearth {
 namespace {
@@ -23,22 +24,29 @@ bool write_all(int fd, Bytes bytes) {
   return true;
 }
 
-// A handle from a file in memory; null and errno where the system has none or forbids running it.
-void* load_from_memory(Bytes elf) {
-#if defined(__linux__)
-  const int fd = ::memfd_create("hearth-code", MFD_CLOEXEC);
-  if (fd < 0) return nullptr;
+// A loaded library and the memory file it came from. The file stays open as long as the code: its path holds the
+// descriptor's number, and the system's loader takes a second library of the same path for the first one.
+struct Loaded {
   void* handle = nullptr;
-  if (write_all(fd, elf)) handle = ::dlopen(("/proc/self/fd/" + std::to_string(fd)).c_str(), RTLD_NOW | RTLD_LOCAL);
-  ::close(fd);
-  return handle;
+  int fd = -1;
+};
+
+// No handle where the system has no files in memory or forbids running them.
+Loaded load_from_memory(Bytes elf) {
+  Loaded loaded;
+#if defined(__linux__)
+  loaded.fd = ::memfd_create("hearth-code", MFD_CLOEXEC);
+  if (loaded.fd < 0) return loaded;
+  if (write_all(loaded.fd, elf))
+    loaded.handle = ::dlopen(("/proc/self/fd/" + std::to_string(loaded.fd)).c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!loaded.handle) ::close(std::exchange(loaded.fd, -1));
 #else
   (void)elf;
-  return nullptr;
 #endif
+  return loaded;
 }
 
-Result<void*> load_from_disk(Bytes elf) {
+Result<Loaded> load_from_disk(Bytes elf) {
   std::string path = "/tmp/hearth-codeXXXXXX";
   const int fd = ::mkstemp(path.data());
   if (fd < 0) return error("native code: cannot create '{}': {}", path, std::strerror(errno));
@@ -50,34 +58,37 @@ Result<void*> load_from_disk(Bytes elf) {
   ::unlink(path.c_str());
   if (!written) return error("native code: cannot write {} bytes to '{}': {}", elf.size(), path, std::strerror(why));
   if (!handle) return error("native code: the system refuses to load it: {}", said ? said : "no reason given");
-  return handle;
+  return Loaded{handle, -1};
 }
 
 }  // namespace
 
 struct NativeCode::Library {
-  void* handle = nullptr;
-  explicit Library(void* loaded) : handle(loaded) {}
+  Loaded loaded;
+  explicit Library(Loaded from) : loaded(from) {}
   Library(const Library&) = delete;
   Library& operator=(const Library&) = delete;
-  ~Library() { ::dlclose(handle); }
+  ~Library() {
+    ::dlclose(loaded.handle);
+    if (loaded.fd >= 0) ::close(loaded.fd);
+  }
 };
 
 Result<NativeCode> NativeCode::load(Bytes elf) {
   constexpr std::string_view kMagic = "\x7f" "ELF";
   if (!as_text(elf).starts_with(kMagic))
     return error("native code: got {} bytes that are no ELF shared object, want one", elf.size());
-  void* handle = load_from_memory(elf);
-  if (!handle) {
-    TRY(handle, load_from_disk(elf));
+  Loaded loaded = load_from_memory(elf);
+  if (!loaded.handle) {
+    TRY(loaded, load_from_disk(elf));
   }
   NativeCode code;
-  code.library_ = std::make_shared<const Library>(handle);
+  code.library_ = std::make_shared<const Library>(loaded);
   return code;
 }
 
 void* NativeCode::find(const std::string& symbol) const {
-  return library_ ? ::dlsym(library_->handle, symbol.c_str()) : nullptr;
+  return library_ ? ::dlsym(library_->loaded.handle, symbol.c_str()) : nullptr;
 }
 
 }  // namespace hearth
