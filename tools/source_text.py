@@ -1,4 +1,5 @@
 """Reads C++ and TypeScript as far as the checks of this folder need: without comments and literals, and functions by their braces."""
+import functools
 import re
 
 # One alternative a thing whose inside is no code. Newlines inside are kept, so that line numbers stay true.
@@ -78,6 +79,7 @@ def _is_function(head):
     return head.count("(") == head.count(")") or "[" in head
 
 
+@functools.cache
 def functions(text, suffix=".cpp"):
     """(name, first line, last line, body) of each outermost function; ValueError where braces do not pair."""
     try:

@@ -23,7 +23,7 @@ class Planted(unittest.TestCase):
         self.root = Path(self.folder.name)
         for part in self.PARTS:
             if (ROOT / part).is_dir():
-                shutil.copytree(ROOT / part, self.root / part)
+                shutil.copytree(ROOT / part, self.root / part, ignore=shutil.ignore_patterns("corpus", "*.safetensors", "*.json"))
             elif (ROOT / part).exists():
                 shutil.copy(ROOT / part, self.root / part)
 
