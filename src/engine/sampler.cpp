@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace hearth {
 namespace {
@@ -101,38 +102,55 @@ void apply_penalties(const SamplerOptions& options, std::span<const int32_t> his
   }
 }
 
-// One cut: keeps the candidates of `order` in descending order of logit until `amount` of `measure` is reached (the one that
-// reaches it stays; ties go to the lower id). `order` stays ascending by id.
+constexpr double kLog2e = 1.4426950408889634;
+
+uint64_t share(float part, uint64_t total) {
+  return static_cast<uint64_t>(std::ceil(static_cast<double>(part) * static_cast<double>(total)));
+}
+
+// How much a cut keeps: so many, or this part of all.
+struct Kept {
+  uint64_t amount = 0;
+  float part = 0;
+};
+
+// Keeps the candidates of `order` in descending order of logit until enough of `measure` is reached (the one that reaches it
+// stays; ties go to the lower id). `order` stays ascending by id.
 template <class Measure>
-void cut(std::span<const float> logits, float best, uint64_t amount, const Measure& measure, std::vector<int32_t>& order) {
+void cut(std::span<const float> logits, float best, Kept want, const Measure& measure, std::vector<int32_t>& order) {
   std::array<uint64_t, kBuckets> sums{};
   for (int32_t id : order) sums[bucket_of(best - logits[id])] += measure(id);
+  const uint64_t total = std::accumulate(sums.begin(), sums.end(), uint64_t{0});
+  const uint64_t amount = want.amount > 0 ? want.amount : std::max<uint64_t>(1, share(want.part, total));
   uint64_t above = 0;
   int crossing = 0;
   while (crossing < kBuckets && above + sums[crossing] < amount) above += sums[crossing++];
   if (crossing == kBuckets) return;                   // all of them are not enough
 
   std::vector<int32_t> members;
-  for (int32_t id : order) {
-    if (bucket_of(best - logits[id]) == crossing) members.push_back(id);
-  }
+  std::erase_if(order, [&](int32_t id) {
+    const int bucket = bucket_of(best - logits[id]);
+    if (bucket == crossing) members.push_back(id);
+    return bucket >= crossing;
+  });
   std::sort(members.begin(), members.end(), [&](int32_t a, int32_t b) {
     return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
   });
-  size_t kept = 0;
-  while (kept < members.size() && above < amount) above += measure(members[kept++]);
-  members.resize(kept);
-  std::sort(members.begin(), members.end());
-  std::erase_if(order, [&](int32_t id) {
-    const int bucket = bucket_of(best - logits[id]);
-    return bucket > crossing || (bucket == crossing && !std::binary_search(members.begin(), members.end(), id));
-  });
+  for (size_t i = 0; i < members.size() && above < amount; ++i) {
+    above += measure(members[i]);
+    order.push_back(members[i]);
+  }
+  std::sort(order.begin(), order.end());
 }
 
-constexpr double kLog2e = 1.4426950408889634;
-
-uint64_t share(float part, uint64_t total) {
-  return static_cast<uint64_t>(std::ceil(static_cast<double>(part) * static_cast<double>(total)));
+// The largest distance at which a token still weighs `least`; the weight falls with distance, so halving finds it.
+float reach_of(uint64_t least, float most) {
+  float near = 0, far = most;
+  if (weight_of(far, kLog2e) >= least) return far;
+  for (float middle = far / 2; middle > near && middle < far; middle = near + (far - near) / 2) {
+    (weight_of(middle, kLog2e) >= least ? near : far) = middle;
+  }
+  return near;
 }
 
 }  // namespace
@@ -157,27 +175,24 @@ int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> 
   }
   const auto weight = [&](int32_t id) { return weight_of(best - logits_[id], kLog2e); };
   if (options_.top_k > 0 && static_cast<size_t>(options_.top_k) < order_.size()) {
-    cut(logits_, best, options_.top_k, [](int32_t) { return uint64_t{1}; }, order_);
+    cut(logits_, best, {.amount = static_cast<uint64_t>(options_.top_k)}, [](int32_t) { return uint64_t{1}; }, order_);
   }
-  if (options_.top_p < 1) {
-    uint64_t total = 0;
-    for (int32_t id : order_) total += weight(id);
-    cut(logits_, best, std::max<uint64_t>(1, share(std::max(options_.top_p, 0.0f), total)), weight, order_);
-  }
+  if (options_.top_p < 1) cut(logits_, best, {.part = std::max(options_.top_p, 0.0f)}, weight, order_);
   if (options_.min_p > 0) {
-    const uint64_t least = share(std::min(options_.min_p, 1.0f), uint64_t{1} << kWeightBits);
-    std::erase_if(order_, [&](int32_t id) { return weight(id) < least; });
+    const float farthest = reach_of(share(std::min(options_.min_p, 1.0f), uint64_t{1} << kWeightBits), reach);
+    std::erase_if(order_, [&](int32_t id) { return best - logits_[id] > farthest; });
   }
 
   const double scale = kLog2e / static_cast<double>(options_.temperature);
   uint64_t total = 0;
-  for (int32_t id : order_) total += weight_of(best - logits_[id], scale);
+  weights_.clear();
+  for (int32_t id : order_) total += weights_.emplace_back(weight_of(best - logits_[id], scale));
   const uint64_t draw =
       static_cast<uint64_t>((static_cast<unsigned __int128>(random_bits(options_.seed, step)) * total) >> 64);
   uint64_t sum = 0;
-  for (int32_t id : order_) {
-    sum += weight_of(best - logits_[id], scale);
-    if (draw < sum) return id;
+  for (size_t i = 0; i < order_.size(); ++i) {
+    sum += weights_[i];
+    if (draw < sum) return order_[i];
   }
   return top;
 }

@@ -32,7 +32,8 @@ class Sampler {
  private:
   SamplerOptions options_;
   std::vector<float> logits_;
-  std::vector<int32_t> order_;
+  std::vector<int32_t> order_;           // candidates, ascending by id
+  std::vector<uint64_t> weights_;        // theirs
 };
 
 }  // namespace hearth
