@@ -30,10 +30,10 @@ Result<Value> to_json(Machine& machine, Bound& a) {
   } else if (a.has(2) && !a[2].is(Kind::none)) {
     TRY(const int64_t width, take_integer(a[2], "tojson: indent"));
     style.indented = true;
-    style.indent = std::string(static_cast<size_t>(std::clamp<int64_t>(width, 0, 64)), ' ');
+    style.indent.assign(static_cast<size_t>(std::clamp<int64_t>(width, 0, 64)), ' ');
   }
   if (style.indent.size() > 64) return error("tojson: got an indent of {} bytes, want at most 64", style.indent.size());
-  if (style.indented) style.item_separator = ",";
+  if (style.indented) style.item_separator.resize(1);      // "," without its space
   if (a.has(3) && !a[3].is(Kind::none)) {
     TRY(style.item_separator, separator(a[3], 0));
     TRY(style.key_separator, separator(a[3], 1));
