@@ -251,9 +251,10 @@ Json to_json(const Interface& interface) {
   for (const KernelRecord& kernel : interface.kernels)
     kernels.push_back({{"symbol", kernel.symbol}, {"extent", kernel.extent}});
   for (const LaunchRecord& launch : interface.launches) launches.push_back(to_json(launch));
-  return {{"version", interface.version},         {"target", interface.target},       {"sizes", std::move(sizes)},
-          {"buffers", std::move(buffers)},        {"kernels", std::move(kernels)},    {"launches", std::move(launches)},
-          {"arena_bytes", interface.arena_bytes}, {"model", to_json(interface.model)}};
+  return {{"version", interface.version},     {"target", interface.target},      {"arch", interface.arch},
+          {"features", interface.features},   {"sizes", std::move(sizes)},       {"buffers", std::move(buffers)},
+          {"kernels", std::move(kernels)},    {"launches", std::move(launches)}, {"arena_bytes", interface.arena_bytes},
+          {"model", to_json(interface.model)}};
 }
 
 Result<Interface> interface_from_json(const Json& json) {
@@ -264,6 +265,12 @@ Result<Interface> interface_from_json(const Json& json) {
     return error("{}: got version {}, want {} (bake the model again with this Hearth)", kWho, version,
                  kArtifactVersion);
   TRY(out.target, get_name(json, "target", kWho));
+  if (has(json, "arch")) {
+    TRY(out.arch, get_string(json, "arch", kWho));
+  }
+  if (has(json, "features")) {
+    TRY(out.features, get_string(json, "features", kWho));
+  }
   TRY(out.arena_bytes, get_int_in(json, "arena_bytes", kWho, 0, kMostArena));
   TRY(const Bounds bounds, read_sizes(json, &out));
   TRY_DONE(read_buffers(json, bounds, &out));

@@ -61,6 +61,7 @@ struct ModelCard {
 struct Interface {
   int version = kArtifactVersion;
   std::string target;            // "x86-64-v4-vnni"
+  std::string arch, features;    // what the code needs of the machine: "x86_64", "+avx2,+fma"; "": not said, not checked
   std::vector<SizeRecord> sizes;
   std::vector<BufferRecord> buffers;
   std::vector<KernelRecord> kernels;

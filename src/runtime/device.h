@@ -34,6 +34,8 @@ class Device {
   virtual Result<Memory> adopt(Bytes weights) = 0;                // makes mapped host bytes readable (CPU: no copy)
   virtual Result<Done> upload(Memory to, uint64_t offset, Bytes from) = 0;
   virtual Result<Done> download(Memory from, uint64_t offset, std::span<std::byte> to) = 0;
+  // Can this machine run code that needs these? An error names what is missing.
+  virtual Result<Done> can_run(const std::string& /*arch*/, const std::string& /*features*/) { return Done{}; }
   virtual Result<Done> load_code(Bytes code, const std::vector<std::string>& symbols) = 0;
   // Runs the calls in order, each after the one before has ended everywhere. `sizes` goes to every kernel.
   virtual Result<Done> launch(std::span<const Call> calls, std::span<const int64_t> sizes) = 0;

@@ -158,6 +158,12 @@ Result<Done> Executable::Impl::load_code() {
   for (const KernelRecord& kernel : interface().kernels) symbols.push_back(kernel.symbol);
   if (symbols.empty()) return Done{};
   TRY(const Bytes code, artifact.tensor("code/" + interface().target));
+  if (!interface().arch.empty()) {
+    const auto runs = device->can_run(interface().arch, interface().features);
+    if (!runs)
+      return error("runtime: '{}' was baked for {}: {} (bake it for this machine)", artifact.path(), interface().target,
+                   runs.message());
+  }
   return device->load_code(code, symbols);
 }
 

@@ -147,6 +147,16 @@ TEST(Executable, CodeMustBeThere) {
   EXPECT_NE(loaded.message().find("'code/other' is missing"), std::string::npos) << loaded.message();
 }
 
+TEST(Executable, CodeForAnotherMachineIsRefused) {
+  Interface in = counting_interface();
+  in.arch = "pdp11";
+  const Baked foreign(in);
+  const auto loaded = Executable::load(device("cpu"), *foreign.artifact, {});
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_NE(loaded.message().find("was baked for test"), std::string::npos) << loaded.message();
+  EXPECT_TRUE(Executable::load(device("null"), *foreign.artifact, {}).ok());
+}
+
 TEST(Executable, RemembersMoreSizesThanItKeeps) {
   Interface in = counting_interface();
   in.sizes[1].at_least = 0;

@@ -14,6 +14,7 @@
 #include <sched.h>
 #endif
 
+#include "base/cpu_features.h"
 #include "base/native_code.h"
 #include "base/set.h"
 #include "base/thread_pool.h"
@@ -57,6 +58,9 @@ class CpuDevice : public Device {
   Result<Done> upload(Memory to, uint64_t offset, Bytes from) override { return copy_in(to, offset, from, "cpu"); }
   Result<Done> download(Memory from, uint64_t offset, std::span<std::byte> to) override {
     return copy_out(from, offset, to, "cpu");
+  }
+  Result<Done> can_run(const std::string& arch, const std::string& features) override {
+    return cpu_runs(arch, features);
   }
   Result<Done> load_code(Bytes code, const std::vector<std::string>& symbols) override;
   Result<Done> launch(std::span<const Call> calls, std::span<const int64_t> sizes) override;
