@@ -55,7 +55,7 @@ Result<Object> compile(const Program& program, const Kernel& kernel, const Targe
   module.setDataLayout(machine.createDataLayout());
   lower_kernel(module, kernel, facts, target);
   verify_module(module, kernel.name);
-  optimize(module, machine);
+  optimize(module, machine, target.vector_bytes);
   return make_object(module, machine);
 }
 

@@ -30,6 +30,7 @@
 
 #include <mutex>
 
+#include "codegen/llvm/masks.h"
 
 namespace hearth {
 namespace {
@@ -48,7 +49,7 @@ void initialize_llvm() {
   });
 }
 
-llvm::FunctionPassManager pipeline() {
+llvm::FunctionPassManager pipeline(unsigned register_bytes) {
   llvm::FunctionPassManager passes;
   passes.addPass(llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
   passes.addPass(llvm::EarlyCSEPass(true));
@@ -57,6 +58,7 @@ llvm::FunctionPassManager pipeline() {
   passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), true));
   passes.addPass(llvm::GVNPass());
   passes.addPass(llvm::CorrelatedValuePropagationPass());
+  passes.addPass(SplitMasks(register_bytes));
   passes.addPass(llvm::InstCombinePass());
   passes.addPass(llvm::ADCEPass());
   passes.addPass(llvm::SimplifyCFGPass());
@@ -107,7 +109,7 @@ Result<std::unique_ptr<llvm::TargetMachine>> make_machine(const Target& target) 
   return machine;
 }
 
-void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
+void optimize(llvm::Module& module, llvm::TargetMachine& machine, int register_bytes) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager groups;
@@ -121,7 +123,7 @@ void optimize(llvm::Module& module, llvm::TargetMachine& machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, groups, modules);
-  llvm::FunctionPassManager passes = pipeline();
+  llvm::FunctionPassManager passes = pipeline(static_cast<unsigned>(register_bytes));
   for (llvm::Function& function : module)
     if (!function.isDeclaration()) {
       passes.run(function, functions);

@@ -14,7 +14,7 @@
 namespace hearth {
 
 Result<std::unique_ptr<llvm::TargetMachine>> make_machine(const Target& target);
-void optimize(llvm::Module& module, llvm::TargetMachine& machine);
+void optimize(llvm::Module& module, llvm::TargetMachine& machine, int register_bytes);
 Result<std::vector<std::byte>> make_object(llvm::Module& module, llvm::TargetMachine& machine);
 
 }  // namespace hearth
