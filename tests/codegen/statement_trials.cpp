@@ -30,6 +30,23 @@ void add_masked(Trials& trials) {
                                      store(y, ramp(i * 8, 1, 8), load(x, ramp(i * 8, 1, 8), random), random)));
 }
 
+// Masks that are known in part, or become so: whole registers of them are all true or all false.
+void add_known_masks(Trials& trials) {
+  const Buffer x = global_buffer("x", DType::f32), y = global_buffer("y", DType::f32), z = global_buffer("z", DType::u64);
+  const Expr from = ramp(Expr(0), 1, 32), to = ramp(var("i") * 32, 1, 32);
+  for (const int64_t count : {0, 8, 19, 31}) {
+    const Expr known = from < broadcast(Expr(count), 32);
+    const Expr mixed = binary(BinaryOp::logical_and, known, load(z, to) != load(z, ramp(var("i") * 32 + 1, 1, 32)));
+    for (const auto& [name, mask] : {std::pair{"known", known}, {"mixed", mixed}}) {
+      const std::vector<KernelParam> params = {{x, Access::read}, {y, Access::write}, {z, Access::read}};
+      trials.trials.push_back(parallel_trial(fmt::format("{}_load{}", name, count), params, {count, 96, 97}, 3,
+                                             store(y, to, load(x, from, mask))));
+      trials.trials.push_back(parallel_trial(fmt::format("{}_store{}", name, count), {{x, Access::read}, {y, Access::read_write}, {z, Access::read}},
+                                             {96, 64 + count, 97}, 3, store(y, to, load(x, to), mask)));
+    }
+  }
+}
+
 void add_scattered(Trials& trials) {
   const Expr i = var("i");
   for (const DType dtype : {DType::f32, DType::u8, DType::f16, DType::bf16, DType::i64, DType::boolean}) {
@@ -150,6 +167,7 @@ Trial parallel_trial(std::string name, std::vector<KernelParam> params, std::vec
 Trials memory_trials() {
   Trials trials;
   add_masked(trials);
+  add_known_masks(trials);
   add_scattered(trials);
   add_reinterpreted(trials);
   return trials;
