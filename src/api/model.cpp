@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "api/sources.h"
-#include "targets/target.h"
 #include "weights/checkpoint.h"
 
 namespace hearth {
@@ -132,6 +131,7 @@ Result<Order> order_of(const ModelOptions& options, const OnProgress& on_progres
   order.dump = options.dump;
   order.threads = options.threads;
   order.on_progress = on_progress;
+  order.make_tokenizer = tokenizer_json_of_vocab;
   return order;
 }
 
@@ -147,15 +147,8 @@ Result<Artifact> open_or_bake(const ModelOptions& options, const OnProgress& on_
   return options.cache.empty() ? bake_for_now(order) : open_cached(options, order);
 }
 
-Result<Done> check_target(const Interface& interface) {
-  if (interface.kernels.empty()) return Done{};          // no code, nothing to be wrong for
-  TRY(const Target target, find_target(interface.target));
-  return runs_here(target);
-}
-
 Result<Model> open_model(const ModelOptions& options, const OnProgress& on_progress) {
   TRY(Artifact artifact, open_or_bake(options, on_progress));
-  TRY_DONE(check_target(artifact.interface()));
   TRY(std::shared_ptr<Device> device, open_device("cpu", {.threads = options.threads}));
   TRY(Engine engine, Engine::open(artifact, device, options.engine));
   return Model{std::move(artifact), std::move(device), std::move(engine), options};

@@ -32,9 +32,6 @@ Result<Artifact> open_or_bake(const ModelOptions& options, const OnProgress& on_
 // An order to bake MODEL, as the options say; `out` is still empty.
 Result<Order> order_of(const ModelOptions& options, const OnProgress& on_progress);
 
-// Can what `interface` was made for run on this machine?
-Result<Done> check_target(const Interface& interface);
-
 struct Model {
   Artifact artifact;
   std::shared_ptr<Device> device;

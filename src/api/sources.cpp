@@ -39,26 +39,8 @@ void take(const Json& vocab, const char* key, std::optional<T>& into) {
 
 Result<std::string> tokenizer_json_of_gguf(const std::string& path) {
   TRY(const Checkpoint checkpoint, read_gguf_file(path));
-  const Json& json = checkpoint.vocab;
-  if (!json.is_object()) return error("tokenizer: '{}': the file has no vocabulary (tokenizer.ggml.*)", path);
-  GgufVocab vocab;
-  try {                                          // the library throws on a wrong type
-    take(json, "model", vocab.model);
-    take(json, "pre", vocab.pre);
-    take(json, "tokens", vocab.tokens);
-    take(json, "scores", vocab.scores);
-    take(json, "types", vocab.types);
-    take(json, "merges", vocab.merges);
-    take(json, "bos", vocab.bos);
-    take(json, "eos", vocab.eos);
-    take(json, "unk", vocab.unk);
-    take(json, "add_bos", vocab.add_bos);
-    take(json, "add_eos", vocab.add_eos);
-    take(json, "add_space_prefix", vocab.add_space_prefix);
-  } catch (const Json::exception& failure) {
-    return error("tokenizer: '{}': {}", path, failure.what());
-  }
-  return gguf_vocab_to_tokenizer_json(vocab);
+  if (!checkpoint.vocab.is_object()) return error("tokenizer: '{}': the file has no vocabulary (tokenizer.ggml.*)", path);
+  return tokenizer_json_of_vocab(checkpoint.vocab);
 }
 
 Result<std::string> text_of_artifact(const std::string& path, const std::string& tensor) {
@@ -137,6 +119,27 @@ Result<SourceKind> kind_of(const std::string& path) {
   // u64 length of the header, then its JSON
   if (text.size() > 9 && text[8] == '{' && text.substr(4, 4) == std::string_view("\0\0\0\0", 4)) return SourceKind::artifact;
   return path.ends_with(".hearth") ? SourceKind::artifact : path.ends_with(".gguf") ? SourceKind::gguf : SourceKind::text;
+}
+
+Result<std::string> tokenizer_json_of_vocab(const Json& json) {
+  GgufVocab vocab;
+  try {                                          // the library throws on a wrong type
+    take(json, "model", vocab.model);
+    take(json, "pre", vocab.pre);
+    take(json, "tokens", vocab.tokens);
+    take(json, "scores", vocab.scores);
+    take(json, "types", vocab.types);
+    take(json, "merges", vocab.merges);
+    take(json, "bos", vocab.bos);
+    take(json, "eos", vocab.eos);
+    take(json, "unk", vocab.unk);
+    take(json, "add_bos", vocab.add_bos);
+    take(json, "add_eos", vocab.add_eos);
+    take(json, "add_space_prefix", vocab.add_space_prefix);
+  } catch (const Json::exception& failure) {
+    return error("tokenizer: vocabulary of the GGUF file: {}", failure.what());
+  }
+  return gguf_vocab_to_tokenizer_json(vocab);
 }
 
 Result<std::string> tokenizer_json_of(const std::string& path) {

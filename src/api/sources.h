@@ -16,6 +16,8 @@ Result<SourceKind> kind_of(const std::string& path);
 
 // The text of a tokenizer.json for PATH: a folder with one, the file itself, a .gguf or an artifact.
 Result<std::string> tokenizer_json_of(const std::string& path);
+// The same from a checkpoint's `vocab` (weights/checkpoint.h).
+Result<std::string> tokenizer_json_of_vocab(const Json& vocab);
 
 struct TemplateSource {
   std::string text;

@@ -39,6 +39,7 @@ class FakeDevice : public Device {
     return Done{};
   }
   Result<Done> load_code(Bytes, const std::vector<std::string>&) override { return Done{}; }
+  Result<Done> can_run(const std::string&, const std::string&) override { return Done{}; }
   Result<Done> synchronize() override { return Done{}; }
   Json describe() const override { return {{"name", "fake"}}; }
 
