@@ -23,22 +23,32 @@ enum class State { none, ymm, zmm };
 struct Row {
   const char* name;
   uint32_t leaf, subleaf;
-  int word;              // 0 eax, 1 ebx, 2 ecx, 3 edx
+  int word;  // 0 eax, 1 ebx, 2 ecx, 3 edx
   int bit;
   State state;
 };
 
 constexpr Row kRows[] = {
-    {"popcnt", 1, 0, 2, 23, State::none},       {"movbe", 1, 0, 2, 22, State::none},
-    {"avx", 1, 0, 2, 28, State::ymm},           {"fma", 1, 0, 2, 12, State::ymm},
-    {"f16c", 1, 0, 2, 29, State::ymm},          {"bmi", 7, 0, 1, 3, State::none},
-    {"avx2", 7, 0, 1, 5, State::ymm},           {"bmi2", 7, 0, 1, 8, State::none},
-    {"lzcnt", 0x80000001, 0, 2, 5, State::none}, {"avxvnni", 7, 1, 0, 4, State::ymm},
-    {"avx512f", 7, 0, 1, 16, State::zmm},       {"avx512dq", 7, 0, 1, 17, State::zmm},
-    {"avx512cd", 7, 0, 1, 28, State::zmm},      {"avx512bw", 7, 0, 1, 30, State::zmm},
-    {"avx512vl", 7, 0, 1, 31, State::zmm},      {"avx512vbmi", 7, 0, 2, 1, State::zmm},
-    {"avx512vbmi2", 7, 0, 2, 6, State::zmm},    {"avx512vnni", 7, 0, 2, 11, State::zmm},
-    {"avx512bf16", 7, 1, 0, 5, State::zmm},     {"gfni", 7, 0, 2, 8, State::ymm},
+    {"popcnt", 1, 0, 2, 23, State::none},
+    {"movbe", 1, 0, 2, 22, State::none},
+    {"avx", 1, 0, 2, 28, State::ymm},
+    {"fma", 1, 0, 2, 12, State::ymm},
+    {"f16c", 1, 0, 2, 29, State::ymm},
+    {"bmi", 7, 0, 1, 3, State::none},
+    {"avx2", 7, 0, 1, 5, State::ymm},
+    {"bmi2", 7, 0, 1, 8, State::none},
+    {"lzcnt", 0x80000001, 0, 2, 5, State::none},
+    {"avxvnni", 7, 1, 0, 4, State::ymm},
+    {"avx512f", 7, 0, 1, 16, State::zmm},
+    {"avx512dq", 7, 0, 1, 17, State::zmm},
+    {"avx512cd", 7, 0, 1, 28, State::zmm},
+    {"avx512bw", 7, 0, 1, 30, State::zmm},
+    {"avx512vl", 7, 0, 1, 31, State::zmm},
+    {"avx512vbmi", 7, 0, 2, 1, State::zmm},
+    {"avx512vbmi2", 7, 0, 2, 6, State::zmm},
+    {"avx512vnni", 7, 0, 2, 11, State::zmm},
+    {"avx512bf16", 7, 1, 0, 5, State::zmm},
+    {"gfni", 7, 0, 2, 8, State::ymm},
 };
 
 // XCR0, where the system says which registers it saves.
@@ -74,7 +84,7 @@ constexpr const char* kArch = "aarch64";
 
 struct Row {
   const char* name;
-  int vector;            // 0: AT_HWCAP, 1: AT_HWCAP2
+  int vector;  // 0: AT_HWCAP, 1: AT_HWCAP2
   int bit;
 };
 constexpr Row kRows[] = {{"neon", 0, 1}, {"fullfp16", 0, 10}, {"dotprod", 0, 20}, {"i8mm", 1, 13}, {"bf16", 1, 14}};
@@ -98,7 +108,9 @@ std::vector<std::string> detect() { return {}; }
 
 }  // namespace
 
-bool CpuFeatures::has(std::string_view name) const { return std::find(names.begin(), names.end(), name) != names.end(); }
+bool CpuFeatures::has(std::string_view name) const {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
 CpuFeatures cpu_features() { return {kArch, detect()}; }
 

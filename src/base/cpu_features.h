@@ -10,8 +10,8 @@
 namespace hearth {
 
 struct CpuFeatures {
-  std::string arch;                      // "x86_64", "aarch64"
-  std::vector<std::string> names;        // "avx2", "avx512vnni", ...: present and usable (the system saves the registers)
+  std::string arch;                // "x86_64", "aarch64"
+  std::vector<std::string> names;  // "avx2", "avx512vnni", ...: present and usable (the system saves the registers)
 
   bool has(std::string_view name) const;
 };

@@ -1,4 +1,4 @@
-// Loading machine code: the system's loader reads it from a file that lives in memory, or from one that is gone at once.
+// Loading machine code: from a file that lives in memory, or from one on disk that is gone at once.
 #include "base/native_code.h"
 
 #include <dlfcn.h>
@@ -75,7 +75,9 @@ struct NativeCode::Library {
 };
 
 Result<NativeCode> NativeCode::load(Bytes elf) {
-  constexpr std::string_view kMagic = "\x7f" "ELF";
+  constexpr std::string_view kMagic =
+      "\x7f"
+      "ELF";
   if (!as_text(elf).starts_with(kMagic))
     return error("native code: got {} bytes that are no ELF shared object, want one", elf.size());
   Loaded loaded = load_from_memory(elf);

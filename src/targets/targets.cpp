@@ -64,7 +64,8 @@ Result<Target> named_target(std::string_view name) {
   return error("target: got '{}', want one of: {}", name, fmt::join(target_names(), ", "));
 }
 
-// The richest target that runs here, with every extra this machine has: the name says it all and can be given elsewhere.
+// The richest target that runs here, with every extra this machine has: the name says it all and can be given
+// elsewhere.
 Result<Target> native_target() {
   const CpuFeatures here = cpu_features();
   std::vector<Target> targets = all_targets();
@@ -74,7 +75,8 @@ Result<Target> native_target() {
                  here.arch, fmt::join(target_names(), ", "));
   Target target = *best;
   for (const Extra& extra : kExtras)
-    if (fits(extra, target) && here.has(extra.feature) && !has_feature(target, extra.feature)) add_feature(target, extra);
+    if (fits(extra, target) && here.has(extra.feature) && !has_feature(target, extra.feature))
+      add_feature(target, extra);
   return target;
 }
 
@@ -91,7 +93,8 @@ Result<Target> find_target(std::string_view name) {
     rest.remove_prefix(end);
     const auto extra = std::find_if(std::begin(kExtras), std::end(kExtras),
                                     [&](const Extra& e) { return e.feature == feature && fits(e, target); });
-    if (extra == std::end(kExtras)) return error("target: '{}': got feature '{}', which '{}' cannot add", name, feature, target.name);
+    if (extra == std::end(kExtras))
+      return error("target: '{}': got feature '{}', which '{}' cannot add", name, feature, target.name);
     if (has_feature(target, feature)) return error("target: '{}': got feature '{}' twice, want it once", name, feature);
     add_feature(target, *extra);
   }

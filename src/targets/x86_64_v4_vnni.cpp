@@ -10,8 +10,9 @@ Target x86_64_v4_vnni() {
       .name = "x86-64-v4-vnni",
       .triple = "x86_64-unknown-linux-gnu",
       .cpu = "x86-64-v4",
-      .features = "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+movbe,+popcnt,"
-                  "+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,+avx512vnni,+avx512bf16,-prefer-256-bit",
+      .features =
+          "+avx2,+fma,+f16c,+bmi,+bmi2,+lzcnt,+movbe,+popcnt,"
+          "+avx512f,+avx512bw,+avx512cd,+avx512dq,+avx512vl,+avx512vnni,+avx512bf16,-prefer-256-bit",
       .vector_bytes = 64,
       .vector_registers = 32,
       .dot4 = Dot4::unsigned_signed,

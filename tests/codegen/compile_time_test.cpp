@@ -11,7 +11,8 @@ Kernel block_dot(const std::string& name, int lanes) {
   constexpr int kRows = 8;
   const Buffer w = global_buffer("w", DType::u8), s = global_buffer("s", DType::f32), x = global_buffer("x", DType::i8);
   const Buffer xs = global_buffer("xs", DType::f32), y = global_buffer("y", DType::f32);
-  const Buffer acc = local_buffer("acc", DType::f32, lanes * kRows), sum = local_buffer("sum", DType::i32, lanes * kRows);
+  const Buffer acc = local_buffer("acc", DType::f32, lanes * kRows),
+               sum = local_buffer("sum", DType::i32, lanes * kRows);
   const Expr p = var("p"), b = var("b"), j = var("j"), r = var("r"), blocks = size_expr("k") / 32;
   const Type bytes{DType::u8, lanes * 4};
   const Expr place = ramp(r * lanes, 1, lanes);
@@ -21,8 +22,8 @@ Kernel block_dot(const std::string& name, int lanes) {
   const Stmt dots = let("wv", weights, rows(store(sum, place, dot4(load(sum, place), var("wv", bytes), quads))));
   const Expr scale = load(s, ramp((p * blocks + b) * lanes, 1, lanes)) * broadcast(load(xs, r * blocks + b), lanes);
   const Stmt scaled = rows(store(acc, place, fma(cast(DType::f32, load(sum, place)), scale, load(acc, place))));
-  const Stmt block_body = block({rows(store(sum, place, constant_int({DType::i32, lanes}, 0))),
-                                 loop("j", 8, LoopKind::unrolled, dots), scaled});
+  const Stmt block_body = block(
+      {rows(store(sum, place, constant_int({DType::i32, lanes}, 0))), loop("j", 8, LoopKind::unrolled, dots), scaled});
   const Stmt out = rows(store(y, ramp(r * size_expr("n") + p * lanes, 1, lanes), load(acc, place)));
   Kernel kernel;
   kernel.name = name;

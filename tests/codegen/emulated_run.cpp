@@ -41,8 +41,9 @@ std::string trial_file(const Trials& trials, const std::vector<Memory>& before) 
     char name[64] = {};
     std::strncpy(name, trials.trials[i].kernel.name.c_str(), sizeof name - 1);
     append(out, name);
-    for (const int64_t value : {int64_t{0}, trials.trials[i].iterations, static_cast<int64_t>(trials.size_values.size()),
-                                static_cast<int64_t>(before[i].size())})
+    for (const int64_t value :
+         {int64_t{0}, trials.trials[i].iterations, static_cast<int64_t>(trials.size_values.size()),
+          static_cast<int64_t>(before[i].size())})
       append(out, value);
     for (const int64_t value : trials.size_values) append(out, value);
     for (const auto& bytes : before[i]) {
@@ -72,7 +73,8 @@ Result<std::vector<Memory>> split(Bytes results, const std::vector<Memory>& like
 
 std::string emulation_lacks() {
   for (const char* tool : kTools)
-    if (!succeeds(fmt::format("command -v {} >/dev/null 2>&1", tool))) return fmt::format("this machine has no {}", tool);
+    if (!succeeds(fmt::format("command -v {} >/dev/null 2>&1", tool)))
+      return fmt::format("this machine has no {}", tool);
   return "";
 }
 

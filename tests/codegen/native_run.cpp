@@ -8,18 +8,23 @@
 namespace hearth {
 namespace {
 
-constexpr int kGuardBytes = 128;         // behind each buffer: a native kernel must leave them alone
+constexpr int kGuardBytes = 128;  // behind each buffer: a native kernel must leave them alone
 
 float random_float(std::mt19937& random) {
   switch (random() % 8) {
-    case 0: return std::bit_cast<float>(static_cast<uint32_t>(random()));
-    case 1: return static_cast<float>(static_cast<int>(random() % 65) - 32) * 0.5f;
-    case 2: return static_cast<float>(std::ldexp(1.0, static_cast<int>(random() % 80) - 40));
+    case 0:
+      return std::bit_cast<float>(static_cast<uint32_t>(random()));
+    case 1:
+      return static_cast<float>(static_cast<int>(random() % 65) - 32) * 0.5f;
+    case 2:
+      return static_cast<float>(std::ldexp(1.0, static_cast<int>(random() % 80) - 40));
     case 3: {
-      constexpr float kSpecial[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 65504.0f, 3e9f, -3e9f, 1e-40f, 2147483648.0f};
+      constexpr float kSpecial[] = {0.0f,     -0.0f, INFINITY, -INFINITY, NAN,
+                                    65504.0f, 3e9f,  -3e9f,    1e-40f,    2147483648.0f};
       return kSpecial[random() % std::size(kSpecial)];
     }
-    default: return static_cast<float>(static_cast<int32_t>(random())) * 0x1p-28f;
+    default:
+      return static_cast<float>(static_cast<int32_t>(random())) * 0x1p-28f;
   }
 }
 
@@ -29,11 +34,11 @@ void write_random(std::mt19937& random, DType dtype, std::byte* out) {
   const double wide = value;
   const uint64_t bits = (static_cast<uint64_t>(random()) << 32 | random()) >> (random() % 4 == 0 ? random() % 64 : 0);
   const uint8_t boolean = random() & 1;
-  const void* from = dtype == DType::f32 ? static_cast<const void*>(&value)
+  const void* from = dtype == DType::f32                           ? static_cast<const void*>(&value)
                      : dtype == DType::f16 || dtype == DType::bf16 ? static_cast<const void*>(&half)
-                     : dtype == DType::f64 ? static_cast<const void*>(&wide)
-                     : dtype == DType::boolean ? static_cast<const void*>(&boolean)
-                                               : static_cast<const void*>(&bits);
+                     : dtype == DType::f64                         ? static_cast<const void*>(&wide)
+                     : dtype == DType::boolean                     ? static_cast<const void*>(&boolean)
+                                                                   : static_cast<const void*>(&bits);
   std::memcpy(out, from, static_cast<size_t>(bytes_of(dtype)));
 }
 
@@ -41,11 +46,16 @@ bool is_nan(DType dtype, const std::byte* at) {
   uint64_t bits = 0;
   std::memcpy(&bits, at, static_cast<size_t>(bytes_of(dtype)));
   switch (dtype) {
-    case DType::f16: return (bits & 0x7fff) > 0x7c00;
-    case DType::bf16: return (bits & 0x7fff) > 0x7f80;
-    case DType::f32: return (bits & 0x7fffffff) > 0x7f800000;
-    case DType::f64: return (bits & 0x7fffffffffffffff) > 0x7ff0000000000000;
-    default: return false;
+    case DType::f16:
+      return (bits & 0x7fff) > 0x7c00;
+    case DType::bf16:
+      return (bits & 0x7fff) > 0x7f80;
+    case DType::f32:
+      return (bits & 0x7fffffff) > 0x7f800000;
+    case DType::f64:
+      return (bits & 0x7fffffffffffffff) > 0x7ff0000000000000;
+    default:
+      return false;
   }
 }
 
@@ -89,8 +99,8 @@ std::string difference(const Trial& trial, const Memory& got, const Memory& want
       const std::byte *mine = &got[i][at], *truth = &want[i][at];
       if (std::memcmp(mine, truth, static_cast<size_t>(width)) == 0) continue;
       if (is_nan(buffer.dtype, mine) && is_nan(buffer.dtype, truth)) continue;
-      return fmt::format("kernel '{}': {}[{}]: got {}, want {}", trial.kernel.name, buffer.name, at / static_cast<size_t>(width),
-                         hex(mine, width), hex(truth, width));
+      return fmt::format("kernel '{}': {}[{}]: got {}, want {}", trial.kernel.name, buffer.name,
+                         at / static_cast<size_t>(width), hex(mine, width), hex(truth, width));
     }
   }
   return "";
@@ -123,7 +133,7 @@ Memory run_native(const NativeCode& code, const Trials& trials, const Trial& tri
   KernelFn* kernel = code.find_as<KernelFn>(trial.kernel.name);
   EXPECT_NE(kernel, nullptr) << trial.kernel.name;
   if (!kernel) return memory;
-  const int64_t middle = trial.iterations / 3;         // as two threads would
+  const int64_t middle = trial.iterations / 3;  // as two threads would
   kernel(pointers.data(), trials.size_values.data(), middle, trial.iterations);
   kernel(pointers.data(), trials.size_values.data(), 0, middle);
   for (auto& bytes : result) {
@@ -149,7 +159,8 @@ void expect_agreement(const Trials& trials, uint32_t seed) {
     ASSERT_TRUE(native.ok()) << native.message();
     int wrong = 0;
     for (size_t i = 0; i < trials.trials.size() && wrong < 10; ++i) {
-      const std::string found = difference(trials.trials[i], run_native(*native, trials, trials.trials[i], before[i]), truth[i]);
+      const std::string found =
+          difference(trials.trials[i], run_native(*native, trials, trials.trials[i], before[i]), truth[i]);
       if (!found.empty()) ++wrong;
       EXPECT_EQ(found, "") << "on " << target.name << ", seed " << seed;
     }

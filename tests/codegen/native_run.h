@@ -16,13 +16,13 @@
 namespace hearth {
 
 using KernelFn = void(void* const* buffers, const int64_t* sizes, int64_t first, int64_t last);
-using Memory = std::vector<std::vector<std::byte>>;      // one for each parameter
+using Memory = std::vector<std::vector<std::byte>>;  // one for each parameter
 
 // A kernel with the iterations and bytes it is tried on.
 struct Trial {
   Kernel kernel;
   int64_t iterations = 1;
-  std::vector<int64_t> elements;         // of each parameter
+  std::vector<int64_t> elements;  // of each parameter
 };
 
 struct Trials {

@@ -9,7 +9,9 @@ constexpr DType kTypes[] = {DType::f32, DType::f16, DType::bf16, DType::f64, DTy
                             DType::u16, DType::i32, DType::u32,  DType::i64, DType::u64, DType::boolean};
 constexpr int64_t kIterations = 24;
 
-std::string label(const std::string& what, Type type) { return fmt::format("{}_{}x{}", what, name_of(type.dtype), type.lanes); }
+std::string label(const std::string& what, Type type) {
+  return fmt::format("{}_{}x{}", what, name_of(type.dtype), type.lanes);
+}
 
 // Divisors that are not zero and shifts that are not too far: elsewhere the laws promise nothing.
 Expr tame(BinaryOp op, const Expr& b) {
@@ -27,9 +29,9 @@ void add_binary(Trials& trials, const std::vector<int>& lanes_tried) {
         const auto binary_op = static_cast<BinaryOp>(op);
         if (!binary_fn(binary_op, dtype)) continue;
         const Type type{dtype, lanes};
-        trials.trials.push_back(elementwise(label(fmt::format("binary{}", op), type), {type, type}, [&](const auto& in) {
-          return binary(binary_op, in[0], tame(binary_op, in[1]));
-        }));
+        trials.trials.push_back(
+            elementwise(label(fmt::format("binary{}", op), type), {type, type},
+                        [&](const auto& in) { return binary(binary_op, in[0], tame(binary_op, in[1])); }));
       }
 }
 
@@ -97,7 +99,7 @@ void add_bitcast(Trials& trials) {
 
 }  // namespace
 
-Trial elementwise(const std::string& name, const std::vector<Type>& inputs, 
+Trial elementwise(const std::string& name, const std::vector<Type>& inputs,
                   const std::function<Expr(const std::vector<Expr>&)>& make) {
   Trial trial;
   trial.iterations = kIterations;
@@ -117,7 +119,8 @@ Trial elementwise(const std::string& name, const std::vector<Type>& inputs,
   trial.elements.push_back(kIterations * lanes);
   trial.kernel.name = name;
   trial.kernel.extent = kIterations;
-  trial.kernel.body = loop("i", kIterations, LoopKind::parallel, store(out, lanes == 1 ? i : ramp(i * lanes, 1, lanes), value));
+  trial.kernel.body =
+      loop("i", kIterations, LoopKind::parallel, store(out, lanes == 1 ? i : ramp(i * lanes, 1, lanes), value));
   return trial;
 }
 
@@ -145,9 +148,8 @@ Trials division_trials() {
       for (const BinaryOp op : {BinaryOp::div, BinaryOp::mod}) {
         const Type type{dtype, 8};
         const std::string name = fmt::format("{}_{}", label(op == BinaryOp::div ? "div" : "mod", type), divisor + 50);
-        trials.trials.push_back(elementwise(name, {type}, [&](const auto& in) {
-          return binary(op, in[0], constant_int(type, divisor));
-        }));
+        trials.trials.push_back(
+            elementwise(name, {type}, [&](const auto& in) { return binary(op, in[0], constant_int(type, divisor)); }));
       }
     }
   return trials;
@@ -171,8 +173,8 @@ Trials dot4_trials() {
   for (const DType a : {DType::u8, DType::i8})
     for (const int lanes : {1, 2, 3, 4, 8, 16, 24, 32}) {
       const std::vector<Type> types = {{DType::i32, lanes}, {a, lanes * 4}, {DType::i8, lanes * 4}};
-      trials.trials.push_back(elementwise(label("dot4", types[1]), types,
-                                          [](const auto& in) { return dot4(in[0], in[1], in[2]); }));
+      trials.trials.push_back(
+          elementwise(label("dot4", types[1]), types, [](const auto& in) { return dot4(in[0], in[1], in[2]); }));
       trials.trials.push_back(elementwise(label("dot4_low", types[1]), types, [&](const auto& in) {
         return dot4(in[0], in[1] & constant_int(types[1], 127), in[2]);
       }));

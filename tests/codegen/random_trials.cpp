@@ -1,4 +1,4 @@
-// Kernels made by chance from every node and statement, with indices inside their buffers and arithmetic that is defined.
+// Kernels made by chance from every node and statement; indices stay inside and arithmetic is defined.
 #include "ir/lanes.h"
 #include "trials.h"
 
@@ -55,7 +55,9 @@ class Maker {
     constexpr BinaryOp kCompare[] = {BinaryOp::lt, BinaryOp::le, BinaryOp::eq, BinaryOp::ne};
     Expr a = binary(kCompare[below(4)], expression(type, depth - 1), expression(type, depth - 1));
     if (chance(4)) a = unary(UnaryOp::logical_not, a);
-    return chance(4) && depth > 1 ? binary(chance(2) ? BinaryOp::logical_and : BinaryOp::logical_or, a, mask(lanes, depth - 1)) : a;
+    return chance(4) && depth > 1
+               ? binary(chance(2) ? BinaryOp::logical_and : BinaryOp::logical_or, a, mask(lanes, depth - 1))
+               : a;
   }
 
   Expr leaf(Type type) {
@@ -75,15 +77,16 @@ class Maker {
     Buffer buffer = chance(2) && type.lanes <= kLocal ? find(locals_, type.dtype) : nullptr;
     if (!buffer) buffer = find(inputs_, type.dtype);
     const int64_t size = buffer->local ? kLocal : kInput;
-    if (depth > 0 && chance(4) && type.lanes > 1) {          // gather
+    if (depth > 0 && chance(4) && type.lanes > 1) {  // gather
       const Expr where = expression({DType::i64, type.lanes}, depth - 1) % constant_int({DType::i64, type.lanes}, size);
       return chance(2) ? load(buffer, where) : load(buffer, where, mask(type.lanes, depth - 1));
     }
-    if (depth > 0 && chance(4)) {                            // masked, some lanes outside
+    if (depth > 0 && chance(4)) {  // masked, some lanes outside
       const Expr start = index_below(size, depth - 1);
       const Expr where = type.lanes == 1 ? start : ramp(start, 1, type.lanes);
       Expr inside = where < broadcast(Expr(size), type.lanes);
-      return load(buffer, where, chance(2) ? binary(BinaryOp::logical_and, inside, mask(type.lanes, depth - 1)) : inside);
+      return load(buffer, where,
+                  chance(2) ? binary(BinaryOp::logical_and, inside, mask(type.lanes, depth - 1)) : inside);
     }
     const Expr start = depth == 0 ? Expr(int64_t{below(static_cast<int>(size - type.lanes + 1))})
                                   : index_below(size - type.lanes + 1, depth - 1);
@@ -136,7 +139,8 @@ class Maker {
     if (type.dtype == DType::i32) {
       const DType left = chance(2) ? DType::u8 : DType::i8;
       const int lanes = type.lanes * 4;
-      return dot4(expression(type, depth - 1), expression({left, lanes}, depth - 1), expression({DType::i8, lanes}, depth - 1));
+      return dot4(expression(type, depth - 1), expression({left, lanes}, depth - 1),
+                  expression({DType::i8, lanes}, depth - 1));
     }
     if (type.lanes == 1) return expression(type, depth - 1);
     return ramp(expression(type.with_lanes(1), depth - 1), expression(type.with_lanes(1), depth - 1), type.lanes);
@@ -145,16 +149,26 @@ class Maker {
   Expr expression(Type type, int depth) {
     if (depth <= 0 || type.lanes > 128) return leaf(type);
     switch (below(12)) {
-      case 0: return leaf(type);
-      case 1: return load_any(type, depth);
-      case 2: return single(type, depth);
-      case 3: return select(mask(type.lanes, depth - 1), expression(type, depth - 1), expression(type, depth - 1));
-      case 4: return cast(type.dtype, expression({any_type(), type.lanes}, depth - 1));
-      case 5: return reinterpreted(type, depth);
-      case 6: return repeated(type, depth);
-      case 7: return reduced(type, depth);
-      case 8: return special(type, depth);
-      default: return arithmetic(type, depth);
+      case 0:
+        return leaf(type);
+      case 1:
+        return load_any(type, depth);
+      case 2:
+        return single(type, depth);
+      case 3:
+        return select(mask(type.lanes, depth - 1), expression(type, depth - 1), expression(type, depth - 1));
+      case 4:
+        return cast(type.dtype, expression({any_type(), type.lanes}, depth - 1));
+      case 5:
+        return reinterpreted(type, depth);
+      case 6:
+        return repeated(type, depth);
+      case 7:
+        return reduced(type, depth);
+      case 8:
+        return special(type, depth);
+      default:
+        return arithmetic(type, depth);
     }
   }
 
@@ -186,7 +200,8 @@ class Maker {
         const Stmt body = naming(name, kIndex, [&] { return statement(depth - 1); });
         return loop(name, Expr(int64_t{1 + below(4)}), kKinds[below(4)], body);
       }
-      case 2: return when(mask(1, 2), statement(depth - 1), chance(2) ? statement(depth - 1) : nullptr);
+      case 2:
+        return when(mask(1, 2), statement(depth - 1), chance(2) ? statement(depth - 1) : nullptr);
       case 3: {
         const Type type{any_type(), any_lanes()};
         const Expr value = expression(type, 3);
@@ -208,7 +223,8 @@ class Maker {
         for (int i = 0; i < 3; ++i) children.push_back(statement(depth - 1));
         return block(children);
       }
-      default: return write(3);
+      default:
+        return write(3);
     }
   }
 

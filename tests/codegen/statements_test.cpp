@@ -19,7 +19,8 @@ TEST(Emit, TheSameBufferGivenTwiceMayBeWrittenInPlace) {
   kernel.name = "shift";
   kernel.params = {{x, Access::read}, {y, Access::write}};
   kernel.extent = 1;
-  kernel.body = loop("i", 1, LoopKind::parallel, loop("j", 8, LoopKind::serial, store(y, var("j") + 1, load(x, var("j")) + load(x, i))));
+  kernel.body = loop("i", 1, LoopKind::parallel,
+                     loop("j", 8, LoopKind::serial, store(y, var("j") + 1, load(x, var("j")) + load(x, i))));
   program.kernels = {kernel};
   program.launches = {{{{"shift", 0, 0, 0}}, {"memory", "memory"}}};
   const auto target = find_target("native");
@@ -46,9 +47,11 @@ TEST(Emit, WhatACpuCannotRunIsNamed) {
   const Buffer y = global_buffer("y", DType::f32);
   StmtNode barrier{.kind = StmtKind::barrier};
   StmtNode call{.kind = StmtKind::extern_call, .name = "sgemm"};
-  EXPECT_NE(refusal(std::make_shared<const StmtNode>(barrier)).find("codegen: kernel 'k': got a barrier"), std::string::npos);
+  EXPECT_NE(refusal(std::make_shared<const StmtNode>(barrier)).find("codegen: kernel 'k': got a barrier"),
+            std::string::npos);
   EXPECT_NE(refusal(std::make_shared<const StmtNode>(call)).find("'sgemm'"), std::string::npos);
-  EXPECT_NE(refusal(loop("t", 8, LoopKind::thread, std::make_shared<const StmtNode>(call))).find("GPU axis"), std::string::npos);
+  EXPECT_NE(refusal(loop("t", 8, LoopKind::thread, std::make_shared<const StmtNode>(call))).find("GPU axis"),
+            std::string::npos);
   EXPECT_NE(refusal(store(y, Expr(0), f32(1))).find("no parameter"), std::string::npos);
   for (const auto& [op, name] : {std::pair{UnaryOp::exp, "exp"}, {UnaryOp::erf, "erf"}, {UnaryOp::tanh, "tanh"}}) {
     const Buffer t = local_buffer("t", DType::f32, 1);
@@ -61,7 +64,9 @@ TEST(Emit, WhatACpuCannotRunIsNamed) {
 TEST(NativeCode, BadBytesAreErrors) {
   EXPECT_FALSE(NativeCode::load({}).ok());
   EXPECT_FALSE(NativeCode::load(as_bytes("not an ELF file at all")).ok());
-  const auto broken = NativeCode::load(as_bytes("\x7f" "ELF and nothing else"));
+  const auto broken =
+      NativeCode::load(as_bytes("\x7f"
+                                "ELF and nothing else"));
   ASSERT_FALSE(broken.ok());
   EXPECT_NE(broken.message().find("native code:"), std::string::npos);
 }

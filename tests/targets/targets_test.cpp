@@ -1,9 +1,8 @@
 // Targets: the set, names with added features, and the description of this machine.
-#include "targets/target.h"
-
 #include <gtest/gtest.h>
 
 #include "base/cpu_features.h"
+#include "targets/target.h"
 
 namespace hearth {
 namespace {

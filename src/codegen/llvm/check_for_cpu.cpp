@@ -14,16 +14,21 @@ class Checker {
   Result<Done> visit(const Stmt& stmt) {
     if (!stmt) return Done{};
     switch (stmt->kind) {
-      case StmtKind::barrier: return error("codegen: kernel '{}': got a barrier, which a CPU kernel cannot have", kernel_.name);
+      case StmtKind::barrier:
+        return error("codegen: kernel '{}': got a barrier, which a CPU kernel cannot have", kernel_.name);
       case StmtKind::extern_call:
-        return error("codegen: kernel '{}': got a call of '{}', want no library calls on a CPU", kernel_.name, stmt->name);
+        return error("codegen: kernel '{}': got a call of '{}', want no library calls on a CPU", kernel_.name,
+                     stmt->name);
       case StmtKind::loop:
         if (stmt->loop == LoopKind::group || stmt->loop == LoopKind::thread)
           return error("codegen: kernel '{}': loop '{}' is a GPU axis, want serial, vector, unrolled or parallel",
                        kernel_.name, stmt->name);
         break;
-      case StmtKind::store: TRY_DONE(check_buffer(stmt->buffer)); break;
-      default: break;
+      case StmtKind::store:
+        TRY_DONE(check_buffer(stmt->buffer));
+        break;
+      default:
+        break;
     }
     for (const Expr& arg : stmt->args) TRY_DONE(visit(arg));
     for (const Stmt& child : stmt->children) TRY_DONE(visit(child));
@@ -34,9 +39,15 @@ class Checker {
   Result<Done> visit(const Expr& expr) {
     if (!expr || !seen_.insert(expr.id()).second) return Done{};
     switch (expr->kind) {
-      case ExprKind::unary: TRY_DONE(check_unary(*expr)); break;
-      case ExprKind::load: TRY_DONE(check_buffer(expr->buffer)); break;
-      case ExprKind::size: TRY_DONE(check_size(expr->name)); break;
+      case ExprKind::unary:
+        TRY_DONE(check_unary(*expr));
+        break;
+      case ExprKind::load:
+        TRY_DONE(check_buffer(expr->buffer));
+        break;
+      case ExprKind::size:
+        TRY_DONE(check_size(expr->name));
+        break;
       case ExprKind::binary:
         if (expr->binary == BinaryOp::mod && is_float(expr->type.dtype))
           return error("codegen: kernel '{}': got mod of {}, want integers", kernel_.name, name_of(expr->type.dtype));
@@ -45,16 +56,17 @@ class Checker {
         if (const int lanes = expr->args[0]->type.lanes; lanes & (lanes - 1))
           return error("codegen: kernel '{}': got a reduce of {} lanes, want a power of two", kernel_.name, lanes);
         break;
-      default: break;
+      default:
+        break;
     }
     for (const Expr& arg : expr->args) TRY_DONE(visit(arg));
     return Done{};
   }
 
   Result<Done> check_unary(const ExprNode& node) {
-    static constexpr std::pair<UnaryOp, const char*> kExpanded[] = {
-        {UnaryOp::exp, "exp"}, {UnaryOp::log, "log"},   {UnaryOp::sin, "sin"},
-        {UnaryOp::cos, "cos"}, {UnaryOp::tanh, "tanh"}, {UnaryOp::erf, "erf"}};
+    static constexpr std::pair<UnaryOp, const char*> kExpanded[] = {{UnaryOp::exp, "exp"},   {UnaryOp::log, "log"},
+                                                                    {UnaryOp::sin, "sin"},   {UnaryOp::cos, "cos"},
+                                                                    {UnaryOp::tanh, "tanh"}, {UnaryOp::erf, "erf"}};
     for (const auto& [op, name] : kExpanded)
       if (node.unary == op)
         return error("codegen: kernel '{}': got {}, want it expanded into arithmetic by a pass", kernel_.name, name);

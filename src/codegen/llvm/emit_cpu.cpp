@@ -46,7 +46,8 @@ void verify_module(const llvm::Module& module, const std::string& kernel) {
   CHECK(!llvm::verifyModule(module, &out), "kernel '{}': LLVM refuses its module: {}", kernel, out.str());
 }
 
-Result<Object> compile(const Program& program, const Kernel& kernel, const Target& target, llvm::TargetMachine& machine) {
+Result<Object> compile(const Program& program, const Kernel& kernel, const Target& target,
+                       llvm::TargetMachine& machine) {
   const KernelFacts facts{program.sizes, shared_params(program, kernel)};
   TRY_DONE(check_for_cpu(kernel, facts));
   llvm::LLVMContext context;
@@ -69,8 +70,10 @@ Result<Code> emit_cpu(const Program& program, const Target& target, int threads)
   const auto work = [&] {
     auto machine = make_machine(target);
     for (size_t i; (i = next++) < count;) {
-      if (machine.ok()) results[i] = compile(program, program.kernels[i], target, **machine);
-      else results[i] = machine.failure();
+      if (machine.ok())
+        results[i] = compile(program, program.kernels[i], target, **machine);
+      else
+        results[i] = machine.failure();
     }
   };
   std::vector<std::thread> helpers;

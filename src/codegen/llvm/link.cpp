@@ -1,5 +1,4 @@
-// lld reads and writes files by name: inputs are files in memory, the output is a pipe (for a special file lld writes the
-// image straight to it), so nothing touches a disk.
+// Running lld: inputs are files in memory, the output is a pipe, so no disk is touched.
 #include "codegen/llvm/link.h"
 
 #include <fcntl.h>
@@ -84,8 +83,8 @@ Result<std::vector<std::byte>> link_shared(const std::vector<std::vector<std::by
   if (::pipe2(ends, O_CLOEXEC) != 0) return error("codegen: link: cannot make a pipe: {}", std::strerror(errno));
   Descriptor reader(ends[0]), writer(ends[1]);
   std::vector<std::string> arguments = {
-      "ld.lld",        "-shared", "--no-undefined",  "--gc-sections",      "-s",          "--build-id=none",
-      "--threads=1",   "-Bsymbolic", "--hash-style=gnu", "-znoexecstack", "-o",           writer.path()};
+      "ld.lld",      "-shared",    "--no-undefined",   "--gc-sections", "-s", "--build-id=none",
+      "--threads=1", "-Bsymbolic", "--hash-style=gnu", "-znoexecstack", "-o", writer.path()};
   std::vector<Descriptor> files;
   for (const std::vector<std::byte>& object : objects) {
     TRY(Descriptor file, memory_file(object));

@@ -1,7 +1,7 @@
 // Statements and memory of loop IR in LLVM's terms; arithmetic is in values.cpp.
 //
-// A kernel becomes two functions: the exported one fetches pointers and sizes, the inner one takes them as arguments, where
-// LLVM can be told that parameters never overlap and sizes lie in their bounds.
+// A kernel becomes two functions: the exported one fetches pointers and sizes, the inner one takes them as arguments,
+// where LLVM can be told that parameters never overlap and sizes lie in their bounds.
 #include "codegen/llvm/lower.h"
 
 #include <llvm/IR/ConstantRange.h>
@@ -18,7 +18,7 @@ namespace hearth {
 namespace {
 
 using Value = llvm::Value;
-constexpr int64_t kMaxUnroll = 1024;     // an unrolled loop with more iterations stays a loop
+constexpr int64_t kMaxUnroll = 1024;  // an unrolled loop with more iterations stays a loop
 
 std::optional<int64_t> known(const Expr& expr) {
   if (expr->kind == ExprKind::constant && !is_float(expr->type.dtype)) return expr->integer;
@@ -28,7 +28,12 @@ std::optional<int64_t> known(const Expr& expr) {
 class Lowering {
  public:
   Lowering(llvm::Module& module, const Kernel& kernel, const KernelFacts& facts, const Target& target)
-      : module_(module), context_(module.getContext()), build_(context_), kernel_(kernel), facts_(facts), target_(target) {}
+      : module_(module),
+        context_(module.getContext()),
+        build_(context_),
+        kernel_(kernel),
+        facts_(facts),
+        target_(target) {}
 
   void run() {
     llvm::Function* inner = make_inner();
@@ -38,7 +43,7 @@ class Lowering {
     build_.SetInsertPoint(body);
     emit(kernel_.body);
     build_.CreateRetVoid();
-    llvm::IRBuilder<>(entry).CreateBr(body);     // the entry holds the locals
+    llvm::IRBuilder<>(entry).CreateBr(body);  // the entry holds the locals
   }
 
  private:
@@ -54,7 +59,7 @@ class Lowering {
   void emit_alloc(const StmtNode& node);
   void with_name(const std::string& name, Value* value, const Stmt& body);
 
-  Value* evaluate(const Expr& expr) {            // a whole expression, at this point of the program
+  Value* evaluate(const Expr& expr) {  // a whole expression, at this point of the program
     cache_.clear();
     return value_of(expr);
   }
@@ -63,9 +68,9 @@ class Lowering {
   Value* load_value(const ExprNode& node);
 
   struct Access {
-    Value* pointer = nullptr;            // of the first lane; a vector of pointers when scattered
+    Value* pointer = nullptr;  // of the first lane; a vector of pointers when scattered
     bool scattered = false;
-    bool inside = false;                 // surely inside a local buffer, every lane
+    bool inside = false;  // surely inside a local buffer, every lane
   };
   Access access(const Buffer& buffer, Type type, const Expr& index);
   Value* offset_pointer(Value* base, llvm::Type* element, Value* index);
@@ -81,7 +86,7 @@ class Lowering {
   const KernelFacts& facts_;
   const Target& target_;
   Value *first_ = nullptr, *last_ = nullptr;
-  bool outermost_ = true;                        // the next parallel loop is the kernel's
+  bool outermost_ = true;  // the next parallel loop is the kernel's
   std::map<std::string, Value*> names_, sizes_;
   std::map<const BufferNode*, Value*> buffers_;
   std::unordered_map<const ExprNode*, Value*> cache_;
@@ -153,8 +158,10 @@ void Lowering::with_name(const std::string& name, Value* value, const Stmt& body
   Value* hidden = outer == names_.end() ? nullptr : outer->second;
   names_[name] = value;
   emit(body);
-  if (hidden) names_[name] = hidden;
-  else names_.erase(name);
+  if (hidden)
+    names_[name] = hidden;
+  else
+    names_.erase(name);
 }
 
 void Lowering::emit(const Stmt& stmt) {
@@ -163,13 +170,19 @@ void Lowering::emit(const Stmt& stmt) {
     case StmtKind::block:
       for (const Stmt& child : stmt->children) emit(child);
       return;
-    case StmtKind::loop: return emit_loop(*stmt);
-    case StmtKind::let: return with_name(stmt->name, evaluate(stmt->args[0]), stmt->children[0]);
-    case StmtKind::store: return emit_store(*stmt);
-    case StmtKind::when: return emit_when(*stmt);
-    case StmtKind::alloc: return emit_alloc(*stmt);
+    case StmtKind::loop:
+      return emit_loop(*stmt);
+    case StmtKind::let:
+      return with_name(stmt->name, evaluate(stmt->args[0]), stmt->children[0]);
+    case StmtKind::store:
+      return emit_store(*stmt);
+    case StmtKind::when:
+      return emit_when(*stmt);
+    case StmtKind::alloc:
+      return emit_alloc(*stmt);
     case StmtKind::barrier:
-    case StmtKind::extern_call: break;
+    case StmtKind::extern_call:
+      break;
   }
   CHECK(false, "kernel '{}': statement kind {} passed the check", kernel_.name, static_cast<int>(stmt->kind));
 }
@@ -181,7 +194,8 @@ void Lowering::emit_loop(const StmtNode& node) {
   }
   const std::optional<int64_t> extent = known(node.args[0]);
   if (node.loop == LoopKind::unrolled && extent && *extent <= kMaxUnroll) {
-    for (int64_t i = 0; i < *extent; ++i) with_name(node.name, build_.getInt64(static_cast<uint64_t>(i)), node.children[0]);
+    for (int64_t i = 0; i < *extent; ++i)
+      with_name(node.name, build_.getInt64(static_cast<uint64_t>(i)), node.children[0]);
     return;
   }
   emit_counted(node, build_.getInt64(0), evaluate(node.args[0]));
@@ -230,7 +244,7 @@ void Lowering::emit_alloc(const StmtNode& node) {
   llvm::AllocaInst* place = llvm::IRBuilder<>(&entry, entry.end()).CreateAlloca(type, nullptr, local.name);
   place->setAlignment(llvm::Align(64));
   auto* bytes = build_.getInt64(static_cast<uint64_t>(local.local_size * bytes_of(local.dtype)));
-  build_.CreateLifetimeStart(place, bytes);      // each entry begins without contents: nothing is carried around a loop
+  build_.CreateLifetimeStart(place, bytes);  // each entry begins without contents: nothing is carried around a loop
   buffers_[&local] = place;
   emit(node.children[0]);
   build_.CreateLifetimeEnd(place, bytes);
@@ -268,14 +282,16 @@ void Lowering::emit_store(const StmtNode& node) {
 // The scalar start of an index that counts up by one, or null.
 Value* Lowering::contiguous_base(const Expr& index) {
   if (index->kind == ExprKind::ramp) return known(index->args[1]) == 1 ? value_of(index->args[0]) : nullptr;
-  if (index->kind != ExprKind::binary || (index->binary != BinaryOp::add && index->binary != BinaryOp::sub)) return nullptr;
+  if (index->kind != ExprKind::binary || (index->binary != BinaryOp::add && index->binary != BinaryOp::sub))
+    return nullptr;
   const auto uniform = [&](const Expr& e) -> Value* {
     if (e->kind == ExprKind::constant) return llvm::cast<llvm::Constant>(value_of(e))->getSplatValue();
     return e->kind == ExprKind::broadcast && e->args[0]->type.lanes == 1 ? value_of(e->args[0]) : nullptr;
   };
   const bool adds = index->binary == BinaryOp::add;
   if (Value* shift = uniform(index->args[1]))
-    if (Value* base = contiguous_base(index->args[0])) return adds ? build_.CreateAdd(base, shift) : build_.CreateSub(base, shift);
+    if (Value* base = contiguous_base(index->args[0]))
+      return adds ? build_.CreateAdd(base, shift) : build_.CreateSub(base, shift);
   if (!adds) return nullptr;
   if (Value* shift = uniform(index->args[0]))
     if (Value* base = contiguous_base(index->args[1])) return build_.CreateAdd(shift, base);
@@ -304,7 +320,8 @@ Lowering::Access Lowering::access(const Buffer& buffer, Type type, const Expr& i
   }
   const auto* fixed = llvm::dyn_cast<llvm::ConstantInt>(start);
   if (buffer->local && fixed) {
-    const int64_t at = fixed->getSExtValue(), elements = buffer->local_size * bytes_of(buffer->dtype) / bytes_of(type.dtype);
+    const int64_t at = fixed->getSExtValue(),
+                  elements = buffer->local_size * bytes_of(buffer->dtype) / bytes_of(type.dtype);
     result.inside = at >= 0 && at <= elements - type.lanes;
   }
   result.pointer = offset_pointer(found->second, element, start);
@@ -316,7 +333,8 @@ template <class Instruction>
 Instruction* Lowering::never_written(const Buffer& buffer, Instruction* load) {
   if (buffer->local) return load;
   for (size_t i = 0; i < kernel_.params.size(); ++i)
-    if (kernel_.params[i].buffer == buffer && (kernel_.params[i].access != hearth::Access::read || facts_.shared_params.contains(i)))
+    if (kernel_.params[i].buffer == buffer &&
+        (kernel_.params[i].access != hearth::Access::read || facts_.shared_params.contains(i)))
       return load;
   load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context_, {}));
   return load;
@@ -366,14 +384,17 @@ Value* Lowering::value_of(const Expr& expr) {
 Value* Lowering::make_value(const ExprNode& node) {
   const auto arg = [&](size_t i) { return value_of(node.args[i]); };
   switch (node.kind) {
-    case ExprKind::constant: return constant_value(context_, node);
+    case ExprKind::constant:
+      return constant_value(context_, node);
     case ExprKind::var: {
       const auto found = names_.find(node.name);
       CHECK(found != names_.end(), "kernel '{}': '{}' is out of scope", kernel_.name, node.name);
       return found->second;
     }
-    case ExprKind::size: return sizes_.at(node.name);
-    case ExprKind::unary: return unary_value(build_, node.unary, node.type, arg(0));
+    case ExprKind::size:
+      return sizes_.at(node.name);
+    case ExprKind::unary:
+      return unary_value(build_, node.unary, node.type, arg(0));
     case ExprKind::binary: {
       Value* a = arg(0);
       return binary_value(build_, node.binary, node.args[0]->type, a, arg(1));
@@ -386,16 +407,22 @@ Value* Lowering::make_value(const ExprNode& node) {
       Value *condition = arg(0), *yes = arg(1);
       return build_.CreateSelect(condition, yes, arg(2));
     }
-    case ExprKind::cast: return cast_value(build_, node.args[0]->type, node.type.dtype, arg(0));
-    case ExprKind::bitcast: return build_.CreateBitCast(arg(0), register_type(context_, node.type));
-    case ExprKind::load: return load_value(node);
+    case ExprKind::cast:
+      return cast_value(build_, node.args[0]->type, node.type.dtype, arg(0));
+    case ExprKind::bitcast:
+      return build_.CreateBitCast(arg(0), register_type(context_, node.type));
+    case ExprKind::load:
+      return load_value(node);
     case ExprKind::ramp: {
       Value* base = arg(0);
       return ramp_value(build_, node.type, base, arg(1));
     }
-    case ExprKind::broadcast: return broadcast_value(build_, arg(0), node.type.lanes / node.args[0]->type.lanes);
-    case ExprKind::interleave: return interleave_value(build_, arg(0), node.type.lanes / node.args[0]->type.lanes);
-    case ExprKind::reduce: return reduce_value(build_, node.binary, node.args[0]->type, arg(0));
+    case ExprKind::broadcast:
+      return broadcast_value(build_, arg(0), node.type.lanes / node.args[0]->type.lanes);
+    case ExprKind::interleave:
+      return interleave_value(build_, arg(0), node.type.lanes / node.args[0]->type.lanes);
+    case ExprKind::reduce:
+      return reduce_value(build_, node.binary, node.args[0]->type, arg(0));
     case ExprKind::dot4: {
       Value *acc = arg(0), *a = arg(1);
       return dot4_value(build_, target_, node.args[1]->type.dtype, acc, a, arg(2));

@@ -12,8 +12,8 @@ namespace hearth {
 
 // What a kernel may assume of its launches.
 struct KernelFacts {
-  std::vector<SizeDecl> sizes;           // in the order of the `sizes` array
-  std::set<size_t> shared_params;        // parameters whose memory another parameter may touch
+  std::vector<SizeDecl> sizes;     // in the order of the `sizes` array
+  std::set<size_t> shared_params;  // parameters whose memory another parameter may touch
 };
 
 // What a CPU cannot run, named: GPU axes, barriers, library calls, functions that a pass should have expanded.

@@ -42,7 +42,7 @@ bool lane_is_set(const llvm::Constant* mask, int lane) {
 Value* load_piece(Build& build, llvm::Type* type, Value* pointer, llvm::Align align, Value* mask, Value* otherwise) {
   auto* known = llvm::dyn_cast<llvm::Constant>(mask);
   if (known && known->isNullValue()) return otherwise;
-  if (known && lane_is_set(known, 0) && lane_is_set(known, lanes_of(mask) - 1)) {       // both ends are there: all is
+  if (known && lane_is_set(known, 0) && lane_is_set(known, lanes_of(mask) - 1)) {  // both ends are there: all is
     Value* whole = build.CreateAlignedLoad(type, pointer, align);
     return known->isAllOnesValue() ? whole : build.CreateSelect(mask, whole, otherwise);
   }
@@ -52,8 +52,10 @@ Value* load_piece(Build& build, llvm::Type* type, Value* pointer, llvm::Align al
 void store_piece(Build& build, Value* value, Value* pointer, llvm::Align align, Value* mask) {
   auto* known = llvm::dyn_cast<llvm::Constant>(mask);
   if (known && known->isNullValue()) return;
-  if (known && known->isAllOnesValue()) build.CreateAlignedStore(value, pointer, align);
-  else build.CreateMaskedStore(value, pointer, align, mask);
+  if (known && known->isAllOnesValue())
+    build.CreateAlignedStore(value, pointer, align);
+  else
+    build.CreateMaskedStore(value, pointer, align, mask);
 }
 
 void split(llvm::IntrinsicInst* access, unsigned register_bytes) {
@@ -62,7 +64,7 @@ void split(llvm::IntrinsicInst* access, unsigned register_bytes) {
   build.SetInsertPoint(access);
   Value* pointer = access->getArgOperand(loads ? 0 : 1);
   Value* mask = access->getArgOperand(loads ? 2 : 3);
-  Value* data = access->getArgOperand(loads ? 3 : 0);        // what to store, or what masked lanes read
+  Value* data = access->getArgOperand(loads ? 3 : 0);  // what to store, or what masked lanes read
   const llvm::Align given = llvm::cast<llvm::ConstantInt>(access->getArgOperand(loads ? 1 : 2))->getAlignValue();
   auto* element = llvm::cast<llvm::FixedVectorType>(data->getType())->getElementType();
   const int bytes = static_cast<int>(element->getPrimitiveSizeInBits().getFixedValue() / 8);
@@ -78,7 +80,8 @@ void split(llvm::IntrinsicInst* access, unsigned register_bytes) {
       store_piece(build, part, at, align, where);
       continue;
     }
-    Value* piece = load_piece(build, llvm::FixedVectorType::get(element, static_cast<unsigned>(count)), at, align, where, part);
+    Value* piece =
+        load_piece(build, llvm::FixedVectorType::get(element, static_cast<unsigned>(count)), at, align, where, part);
     if (auto* made = llvm::dyn_cast<llvm::Instruction>(piece); made && made->mayReadFromMemory())
       made->copyMetadata(*access, {llvm::LLVMContext::MD_invariant_load});
     if (count == lanes) {
@@ -86,7 +89,8 @@ void split(llvm::IntrinsicInst* access, unsigned register_bytes) {
       break;
     }
     std::vector<int> widen(static_cast<size_t>(lanes), -1), blend = lanes_from(0, lanes);
-    for (int i = 0; i < count; ++i) widen[static_cast<size_t>(start + i)] = i, blend[static_cast<size_t>(start + i)] = lanes + start + i;
+    for (int i = 0; i < count; ++i)
+      widen[static_cast<size_t>(start + i)] = i, blend[static_cast<size_t>(start + i)] = lanes + start + i;
     result = build.CreateShuffleVector(result, build.CreateShuffleVector(piece, widen), blend);
   }
   if (loads) access->replaceAllUsesWith(result);

@@ -65,8 +65,8 @@ llvm::FunctionPassManager pipeline(unsigned register_bytes) {
   return passes;
 }
 
-// min(x, c) with a known c looks to instruction selection like the library's fmin, which lets either zero come out and on
-// some widths is a call. A fence around c hides that it is known; the select and its law stay.
+// min(x, c) with a known c looks to instruction selection like the library's fmin, which lets either zero come out and
+// on some widths is a call. A fence around c hides that it is known; the select and its law stay.
 void keep_min_max(llvm::Function& function) {
   std::vector<llvm::SelectInst*> found;
   for (llvm::Instruction& instruction : llvm::instructions(function)) {
@@ -79,7 +79,7 @@ void keep_min_max(llvm::Function& function) {
   for (llvm::SelectInst* select : found) {
     auto* compare = llvm::cast<llvm::FCmpInst>(select->getCondition());
     llvm::IRBuilder<> build(compare);
-    auto* fresh = llvm::cast<llvm::FCmpInst>(compare->clone());    // others may use the comparison
+    auto* fresh = llvm::cast<llvm::FCmpInst>(compare->clone());  // others may use the comparison
     fresh->insertBefore(select);
     for (llvm::Value* known : {select->getTrueValue(), select->getFalseValue()}) {
       if (!llvm::isa<llvm::Constant>(known)) continue;
@@ -100,11 +100,11 @@ Result<std::unique_ptr<llvm::TargetMachine>> make_machine(const Target& target) 
   const llvm::Target* found = llvm::TargetRegistry::lookupTarget(target.triple, why);
   if (!found) return error("codegen: target '{}': LLVM does not know '{}': {}", target.name, target.triple, why);
   llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;    // what is fused says fma
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;  // what is fused says fma
   options.FunctionSections = true;
-  std::unique_ptr<llvm::TargetMachine> machine(found->createTargetMachine(
-      target.triple, target.cpu, target.features, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
-      llvm::CodeGenOptLevel::Default));
+  std::unique_ptr<llvm::TargetMachine> machine(
+      found->createTargetMachine(target.triple, target.cpu, target.features, options, llvm::Reloc::PIC_,
+                                 llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
   if (!machine) return error("codegen: target '{}': LLVM makes no code for '{}'", target.name, target.triple);
   return machine;
 }

@@ -32,7 +32,8 @@ Value* round_to_bf16(Build& build, Value* value, int lanes) {
   Value* bits = build.CreateBitCast(value, wide);
   Value* high = build.CreateLShr(bits, number(wide, 16));
   Value* odd = build.CreateAnd(high, number(wide, 1));
-  Value* rounded = build.CreateLShr(build.CreateAdd(build.CreateAdd(bits, number(wide, 0x7fff)), odd), number(wide, 16));
+  Value* rounded =
+      build.CreateLShr(build.CreateAdd(build.CreateAdd(bits, number(wide, 0x7fff)), odd), number(wide, 16));
   Value* nan = build.CreateFCmpUNO(value, value);
   Value* chosen = build.CreateSelect(nan, build.CreateOr(high, number(wide, 0x40)), rounded);
   return build.CreateTrunc(chosen, with_lanes(build.getInt16Ty(), lanes));
@@ -52,17 +53,28 @@ Value* from_f32(Build& build, DType to, Value* value, int lanes) {
 
 Value* float_binary(Build& build, BinaryOp op, Value* a, Value* b) {
   switch (op) {
-    case BinaryOp::add: return build.CreateFAdd(a, b);
-    case BinaryOp::sub: return build.CreateFSub(a, b);
-    case BinaryOp::mul: return build.CreateFMul(a, b);
-    case BinaryOp::div: return build.CreateFDiv(a, b);
-    case BinaryOp::min: return build.CreateSelect(build.CreateFCmpOLT(a, b), a, b);
-    case BinaryOp::max: return build.CreateSelect(build.CreateFCmpOGT(a, b), a, b);
-    case BinaryOp::lt: return build.CreateFCmpOLT(a, b);
-    case BinaryOp::le: return build.CreateFCmpOLE(a, b);
-    case BinaryOp::eq: return build.CreateFCmpOEQ(a, b);
-    case BinaryOp::ne: return build.CreateFCmpUNE(a, b);
-    default: break;
+    case BinaryOp::add:
+      return build.CreateFAdd(a, b);
+    case BinaryOp::sub:
+      return build.CreateFSub(a, b);
+    case BinaryOp::mul:
+      return build.CreateFMul(a, b);
+    case BinaryOp::div:
+      return build.CreateFDiv(a, b);
+    case BinaryOp::min:
+      return build.CreateSelect(build.CreateFCmpOLT(a, b), a, b);
+    case BinaryOp::max:
+      return build.CreateSelect(build.CreateFCmpOGT(a, b), a, b);
+    case BinaryOp::lt:
+      return build.CreateFCmpOLT(a, b);
+    case BinaryOp::le:
+      return build.CreateFCmpOLE(a, b);
+    case BinaryOp::eq:
+      return build.CreateFCmpOEQ(a, b);
+    case BinaryOp::ne:
+      return build.CreateFCmpUNE(a, b);
+    default:
+      break;
   }
   CHECK(false, "binary operation {} has no float form", static_cast<int>(op));
 }
@@ -105,38 +117,58 @@ Value* floor_div_or_mod(Build& build, BinaryOp op, Value* a, Value* b) {
 
 Value* integer_binary(Build& build, BinaryOp op, bool with_sign, Value* a, Value* b) {
   switch (op) {
-    case BinaryOp::add: return build.CreateAdd(a, b);
-    case BinaryOp::sub: return build.CreateSub(a, b);
-    case BinaryOp::mul: return build.CreateMul(a, b);
-    case BinaryOp::div: return with_sign ? floor_div_or_mod(build, op, a, b) : build.CreateUDiv(a, b);
-    case BinaryOp::mod: return with_sign ? floor_div_or_mod(build, op, a, b) : build.CreateURem(a, b);
+    case BinaryOp::add:
+      return build.CreateAdd(a, b);
+    case BinaryOp::sub:
+      return build.CreateSub(a, b);
+    case BinaryOp::mul:
+      return build.CreateMul(a, b);
+    case BinaryOp::div:
+      return with_sign ? floor_div_or_mod(build, op, a, b) : build.CreateUDiv(a, b);
+    case BinaryOp::mod:
+      return with_sign ? floor_div_or_mod(build, op, a, b) : build.CreateURem(a, b);
     case BinaryOp::min:
       return build.CreateBinaryIntrinsic(with_sign ? llvm::Intrinsic::smin : llvm::Intrinsic::umin, a, b);
     case BinaryOp::max:
       return build.CreateBinaryIntrinsic(with_sign ? llvm::Intrinsic::smax : llvm::Intrinsic::umax, a, b);
     case BinaryOp::bit_and:
-    case BinaryOp::logical_and: return build.CreateAnd(a, b);
+    case BinaryOp::logical_and:
+      return build.CreateAnd(a, b);
     case BinaryOp::bit_or:
-    case BinaryOp::logical_or: return build.CreateOr(a, b);
-    case BinaryOp::bit_xor: return build.CreateXor(a, b);
-    case BinaryOp::shl: return build.CreateShl(a, b);
-    case BinaryOp::shr: return with_sign ? build.CreateAShr(a, b) : build.CreateLShr(a, b);
-    case BinaryOp::lt: return with_sign ? build.CreateICmpSLT(a, b) : build.CreateICmpULT(a, b);
-    case BinaryOp::le: return with_sign ? build.CreateICmpSLE(a, b) : build.CreateICmpULE(a, b);
-    case BinaryOp::eq: return build.CreateICmpEQ(a, b);
-    case BinaryOp::ne: return build.CreateICmpNE(a, b);
+    case BinaryOp::logical_or:
+      return build.CreateOr(a, b);
+    case BinaryOp::bit_xor:
+      return build.CreateXor(a, b);
+    case BinaryOp::shl:
+      return build.CreateShl(a, b);
+    case BinaryOp::shr:
+      return with_sign ? build.CreateAShr(a, b) : build.CreateLShr(a, b);
+    case BinaryOp::lt:
+      return with_sign ? build.CreateICmpSLT(a, b) : build.CreateICmpULT(a, b);
+    case BinaryOp::le:
+      return with_sign ? build.CreateICmpSLE(a, b) : build.CreateICmpULE(a, b);
+    case BinaryOp::eq:
+      return build.CreateICmpEQ(a, b);
+    case BinaryOp::ne:
+      return build.CreateICmpNE(a, b);
   }
   CHECK(false, "unknown binary operation {}", static_cast<int>(op));
 }
 
 Value* float_unary(Build& build, UnaryOp op, Value* a) {
   switch (op) {
-    case UnaryOp::neg: return build.CreateFNeg(a);
-    case UnaryOp::abs: return build.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, a);
-    case UnaryOp::sqrt: return build.CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, a);
-    case UnaryOp::floor: return build.CreateUnaryIntrinsic(llvm::Intrinsic::floor, a);
-    case UnaryOp::round_even: return build.CreateUnaryIntrinsic(llvm::Intrinsic::roundeven, a);
-    default: break;
+    case UnaryOp::neg:
+      return build.CreateFNeg(a);
+    case UnaryOp::abs:
+      return build.CreateUnaryIntrinsic(llvm::Intrinsic::fabs, a);
+    case UnaryOp::sqrt:
+      return build.CreateUnaryIntrinsic(llvm::Intrinsic::sqrt, a);
+    case UnaryOp::floor:
+      return build.CreateUnaryIntrinsic(llvm::Intrinsic::floor, a);
+    case UnaryOp::round_even:
+      return build.CreateUnaryIntrinsic(llvm::Intrinsic::roundeven, a);
+    default:
+      break;
   }
   CHECK(false, "unary operation {} reached code generation", static_cast<int>(op));
 }
@@ -151,10 +183,14 @@ Value* float_to_integer(Build& build, DType to, Value* value, int lanes) {
 
 llvm::Type* element_type(llvm::LLVMContext& context, DType dtype) {
   switch (dtype) {
-    case DType::f32: return llvm::Type::getFloatTy(context);
-    case DType::f64: return llvm::Type::getDoubleTy(context);
-    case DType::f16: return llvm::Type::getHalfTy(context);
-    default: return llvm::Type::getIntNTy(context, static_cast<unsigned>(bytes_of(dtype) * 8));
+    case DType::f32:
+      return llvm::Type::getFloatTy(context);
+    case DType::f64:
+      return llvm::Type::getDoubleTy(context);
+    case DType::f16:
+      return llvm::Type::getHalfTy(context);
+    default:
+      return llvm::Type::getIntNTy(context, static_cast<unsigned>(bytes_of(dtype) * 8));
   }
 }
 
@@ -177,8 +213,7 @@ Value* from_memory(Build& build, Type type, Value* value) {
 
 llvm::Constant* constant_value(llvm::LLVMContext& context, const ExprNode& node) {
   llvm::Type* type = register_type(context, node.type);
-  if (node.type.dtype == DType::bf16)
-    return llvm::ConstantInt::get(type, f32_to_bf16(static_cast<float>(node.real)));
+  if (node.type.dtype == DType::bf16) return llvm::ConstantInt::get(type, f32_to_bf16(static_cast<float>(node.real)));
   if (node.type.dtype == DType::f16) {
     const llvm::APFloat half(llvm::APFloat::IEEEhalf(), llvm::APInt(16, f32_to_f16(static_cast<float>(node.real))));
     return llvm::ConstantFP::get(type, half);
@@ -237,7 +272,8 @@ Value* cast_value(Build& build, Type from, DType to, Value* value) {
     if (!is_float(to)) return float_to_integer(build, to, value, from.lanes);
     return to == DType::f64 ? build.CreateFPExt(value, result) : build.CreateFPTrunc(value, result);
   }
-  if (is_float(to)) return is_signed(from.dtype) ? build.CreateSIToFP(value, result) : build.CreateUIToFP(value, result);
+  if (is_float(to))
+    return is_signed(from.dtype) ? build.CreateSIToFP(value, result) : build.CreateUIToFP(value, result);
   return is_signed(from.dtype) ? build.CreateSExtOrTrunc(value, result) : build.CreateZExtOrTrunc(value, result);
 }
 
@@ -256,7 +292,8 @@ Value* broadcast_value(Build& build, Value* a, int factor) {
   const unsigned bits = a->getType()->getPrimitiveSizeInBits().getFixedValue();
   if (bits == 16 || bits == 32 || bits == 64) {
     // As one number: processors repeat numbers while they load them, and lanes of a small vector they do not.
-    Value* whole = build.CreateVectorSplat(static_cast<unsigned>(factor), build.CreateBitCast(a, build.getIntNTy(bits)));
+    Value* whole =
+        build.CreateVectorSplat(static_cast<unsigned>(factor), build.CreateBitCast(a, build.getIntNTy(bits)));
     return build.CreateBitCast(whole, with_lanes(a->getType()->getScalarType(), lanes * factor));
   }
   std::vector<int> order;

@@ -13,7 +13,7 @@ namespace hearth {
 
 llvm::Type* register_type(llvm::LLVMContext& context, Type type);
 llvm::Type* memory_type(llvm::LLVMContext& context, Type type);
-llvm::Type* element_type(llvm::LLVMContext& context, DType dtype);           // in memory
+llvm::Type* element_type(llvm::LLVMContext& context, DType dtype);  // in memory
 llvm::Value* to_memory(llvm::IRBuilder<>& build, Type type, llvm::Value* value);
 llvm::Value* from_memory(llvm::IRBuilder<>& build, Type type, llvm::Value* value);
 
