@@ -1,7 +1,6 @@
 // UTF-8 text: code points, repair, and character classes by utf8proc's Unicode tables.
 #include "text/utf8.h"
 
-#include <simdjson.h>
 #include <utf8proc.h>
 
 #include <array>
@@ -41,8 +40,6 @@ void append_char(std::string& text, char32_t c) {
   }
   put(0x80 | (c & 0x3F));
 }
-
-bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
 namespace {
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace hearth {
 
 // The code point at `at` of valid UTF-8; moves `at` past it.
@@ -14,7 +16,6 @@ void append_char(std::string& text, char32_t c);
 // Bytes of the character that starts with `lead`, 1 for anything that starts none.
 size_t char_bytes(unsigned char lead);
 
-bool is_utf8(std::string_view text);
 // Moves the longest certain prefix of `bytes` to `out`, each maximal bad sequence as U+FFFD, and returns how many bytes
 // were taken. A trailing sequence that more bytes could complete stays behind, unless `last`.
 enum class More { may_come, never };

@@ -6,15 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/text.h"
 #include "weights/checkpoint.h"
 
 namespace hearth {
 
 // A name out of a file, quoted and fit for one line of an error: odd bytes escaped, long names cut.
 std::string shown(std::string_view name);
-
-// Strict UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_utf8(std::string_view text);
 
 // A tensor's name may be any text a person could read: 1 to 512 bytes of UTF-8 without control characters.
 Result<Done> check_name(std::string_view name, std::string_view what, std::string_view who);
