@@ -64,7 +64,8 @@ job_count() {
   [ "$cores" -ge 1 ] && echo "$cores" || echo 1
 }
 
-# quietly LOG COMMAND...: its output goes to LOG; a terminal sees the last `[12/340]`, a failure the log.
+# quietly LOG COMMAND...: its output goes to LOG; a terminal sees the last `[12/340]`, a failure the log (of ninja's, from
+# what failed).
 quietly() {
   local log=$1 status=0
   shift
@@ -77,8 +78,8 @@ quietly() {
     "$@" < /dev/null > "$log" 2>&1 || status=$?
   fi
   [ "$status" = 0 ] && return 0
-  cat "$log" >&2
-  die "'$*' failed with $status; the log is above and in $log"
+  if grep -q '^FAILED' "$log"; then sed -n '/^FAILED/,$p' "$log" >&2; else cat "$log" >&2; fi
+  die "'$*' failed with $status; all of the log is in $log"
 }
 
 # configure FLAG...: a build folder made for another checkout or by a broken run is made anew.
