@@ -11,24 +11,22 @@ HEARTH_SET_MEMBER(op, quantize_rows)
 namespace hearth::op_set {
 namespace {
 
+// Codes go through a local array, so that each half can be summed. i32 first: every target rounds to it in one instruction.
 Stmt quantize_group(Emit& emit, int64_t columns, const Expr& row, const Expr& group, Buffer values, Buffer out) {
-  const Type f32{DType::f32, 1}, f32x32{DType::f32, kRowGroup}, i8x32{DType::i8, kRowGroup}, i32x16{DType::i32, kSumGroup};
+  const Type f32{DType::f32, 1}, f32x32{DType::f32, kRowGroup}, i32x32{DType::i32, kRowGroup}, i8x32{DType::i8, kRowGroup};
   const std::string peak_name = emit.fresh("peak"), inverse_name = emit.fresh("inverse"), codes_name = emit.fresh("codes");
-  const Expr all = load_as(f32x32, values, Expr(0));
+  const Buffer kept = local_buffer(emit.fresh("kept"), DType::i8, kRowGroup);
+  const Expr all = load_as(f32x32, values, Expr(0)), zero = constant(f32, 0);
   const Expr peak = var(peak_name, f32), inverse = var(inverse_name, f32), codes = var(codes_name, i8x32);
-  std::vector<Stmt> steps = {
-      store(out, code_index(columns, row, group * Expr(kRowGroup)), codes),
-      store(out, scale_index(columns, row, group), peak / constant(f32, 127)),
-  };
+  std::vector<Stmt> steps = {store(kept, Expr(0), codes), store(out, code_index(columns, row, group * Expr(kRowGroup)), codes),
+                             store(out, scale_index(columns, row, group), peak / constant(f32, 127))};
   for (int half = 0; half < kRowGroup / kSumGroup; ++half) {
-    const Expr bytes = load_as({DType::i8, kSumGroup}, out,
-                               code_index(columns, row, group * Expr(kRowGroup) + Expr(half * kSumGroup)));
-    steps.push_back(store(out, sum_index(columns, row, group * Expr(2) + Expr(half)),
-                          reduce(BinaryOp::add, cast(i32x16, bytes))));
+    const Expr part = load_as({DType::i8, kSumGroup}, kept, Expr(half * kSumGroup));
+    steps.push_back(store(out, sum_index(columns, row, group * Expr(kRowGroup / kSumGroup) + Expr(half)),
+                          reduce(BinaryOp::add, cast(Type{DType::i32, kSumGroup}, part))));
   }
-  const Expr zero = constant(f32, 0);
-  Stmt body = let(codes_name, cast(i8x32, unary(UnaryOp::round_even, all * inverse)), block(steps));
-  body = let(inverse_name, select(zero < peak, constant(f32, 127) / peak, zero), body);
+  Stmt body = let(codes_name, cast(i8x32, cast(i32x32, unary(UnaryOp::round_even, all * inverse))), block(steps));
+  body = let(inverse_name, select(zero < peak, constant(f32, 127) / peak, zero), alloc(kept, body));
   return let(peak_name, reduce(BinaryOp::max, unary(UnaryOp::abs, all)), body);
 }
 
