@@ -43,7 +43,6 @@ int Chat::answer(const std::string& prompt) {
     messages_.push_back({{"role", "user"}, {"content", prompt}});
     request["messages"] = messages_;
   }
-  const Interrupts interrupts(model_);
   std::string said;
   auto result = model_.generate(dump(request), [&](std::string_view text, const int32_t*, size_t) {
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -65,9 +64,9 @@ int Chat::answer(const std::string& prompt) {
 int Chat::converse() {
   fmt::print("{} · {} · {} positions · /help\n", description_.value("name", "model"), description_.value("target", ""),
              description_.value("context", 0));
+  const Interrupts interrupts(model_);
   bool warned = false;                           // a second Ctrl-C at the prompt leaves
   while (true) {
-    const Interrupts interrupts(model_);
     fmt::print("{}> {}", color_ ? "\033[1;32m" : "", color_ ? "\033[0m" : "");
     std::fflush(stdout);
     std::string line;

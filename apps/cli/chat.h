@@ -12,6 +12,7 @@ class Chat {
 
   void set_system(const std::string& text);
   void set_raw() { raw_ = true; }                // no template: the prompt goes on as it is
+  const hearth::api::Model& model() const { return model_; }
   bool has_template() const { return has_template_; }
 
   // Streams one answer to stdout; an exit code.

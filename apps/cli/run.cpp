@@ -51,7 +51,9 @@ int run(RunFlags flags, const Surroundings& surroundings) {
   if (flags.raw || !chat.has_template()) chat.set_raw();
   if (!flags.raw && !chat.has_template()) fmt::print(stderr, "hearth: the model has no chat template; it goes on with the prompt\n");
   if (!flags.system.empty()) chat.set_system(flags.system);
-  return interactive ? chat.converse() : chat.answer(prompt);
+  if (interactive) return chat.converse();
+  const Interrupts interrupts(chat.model());
+  return chat.answer(prompt);
 }
 
 }  // namespace

@@ -13,12 +13,8 @@ namespace {
 
 // A signal handler can reach nothing else.
 std::atomic<hearth_model*> interrupted_model = nullptr;
-std::atomic<bool> interrupted = false;
 
-void on_interrupt(int) {
-  interrupted = true;
-  hearth_cancel(interrupted_model);
-}
+void on_interrupt(int) { hearth_cancel(interrupted_model); }
 
 void handle_interrupts(void (*handler)(int)) {
   struct sigaction action = {};
@@ -31,7 +27,6 @@ void handle_interrupts(void (*handler)(int)) {
 bool is_terminal(int descriptor) { return isatty(descriptor) == 1; }
 
 Interrupts::Interrupts(const hearth::api::Model& model) {
-  interrupted = false;
   interrupted_model = model.get();
   handle_interrupts(on_interrupt);
 }
@@ -40,8 +35,6 @@ Interrupts::~Interrupts() {
   handle_interrupts(SIG_DFL);
   interrupted_model = nullptr;
 }
-
-bool Interrupts::happened() { return interrupted.exchange(false); }
 
 Typed read_line(std::string& line) {
   line.clear();

@@ -17,8 +17,6 @@ class Interrupts {
   ~Interrupts();
   Interrupts(const Interrupts&) = delete;
   Interrupts& operator=(const Interrupts&) = delete;
-
-  static bool happened();      // since the last call
 };
 
 enum class Typed { line, end, interrupted };

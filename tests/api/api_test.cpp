@@ -136,7 +136,16 @@ TEST(Api, opens_the_same_model_many_times_at_once) {
 }
 
 TEST(Api, leaves_nothing_behind_without_a_cache) {
+  const auto ours = [] {
+    int count = 0;
+    std::error_code failed;
+    for (const auto& entry : fs::directory_iterator("/var/tmp", failed)) {
+      count += entry.path().filename().string().starts_with("hearth-" + std::to_string(getpid()) + "-");
+    }
+    return count;
+  };
   EXPECT_EQ(open_error(Json{{"model", HEARTH_ROOT "/tests/fixtures/models/llama"}}.dump()), "");
+  EXPECT_EQ(ours(), 0);
 }
 
 TEST(Api, shows_cards_and_ir) {
