@@ -51,6 +51,10 @@ int main(int argc, char** argv) {
                          cli::add_template, cli::add_logits, cli::add_doctor}) {
     add(app, context);
   }
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+    cli::fail(std::string("'") + argv[1] + "': no such command (hearth --help)");
+    return cli::kUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

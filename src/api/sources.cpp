@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "text/tokenizer.h"
 #include "weights/checkpoint.h"
+#include "weights/gguf.h"
 
 namespace hearth {
 namespace {
@@ -18,11 +19,14 @@ bool is_file(const std::string& path) {
   return fs::is_regular_file(path, failed);
 }
 
-Result<Checkpoint> read_gguf_file(const std::string& path) {
+// The vocabulary and the template alone: a file without tensors will do.
+Result<Checkpoint> read_gguf_texts(const std::string& path) {
+  const std::string who = fmt::format("weights: '{}'", path);
   TRY(const MappedFile file, MappedFile::open(path));
+  TRY(const GgufFile gguf, parse_gguf(file.bytes(), who, GgufParts::metadata));
   Checkpoint checkpoint;
-  TRY_DONE(read_gguf(file.bytes(), fmt::format("weights: '{}'", path), checkpoint));
-  checkpoint.files.push_back(file);
+  TRY(const std::vector<int64_t> end_ids, translate_gguf_vocab(gguf, who, checkpoint));
+  (void)end_ids;
   return checkpoint;
 }
 
@@ -38,7 +42,7 @@ void take(const Json& vocab, const char* key, std::optional<T>& into) {
 }
 
 Result<std::string> tokenizer_json_of_gguf(const std::string& path) {
-  TRY(const Checkpoint checkpoint, read_gguf_file(path));
+  TRY(const Checkpoint checkpoint, read_gguf_texts(path));
   if (!checkpoint.vocab.is_object()) return error("tokenizer: '{}': the file has no vocabulary (tokenizer.ggml.*)", path);
   return tokenizer_json_of_vocab(checkpoint.vocab);
 }
@@ -167,7 +171,7 @@ Result<TemplateSource> template_of(const std::string& path) {
     }
     case SourceKind::gguf: break;
   }
-  TRY(const Checkpoint checkpoint, read_gguf_file(path));
+  TRY(const Checkpoint checkpoint, read_gguf_texts(path));
   if (checkpoint.chat_template.empty()) return error("template: '{}': the file has no tokenizer.chat_template", path);
   source.text = checkpoint.chat_template;
   source.values = special_values(checkpoint.tokenizer_config);

@@ -80,7 +80,7 @@ void expect_failure(const std::vector<std::string>& args, int exit, const std::s
 }
 
 TEST(Cli, fails_in_one_line) {
-  expect_failure({}, 2, "ubcommand is required");
+  expect_failure({}, 2, "subcommand is required");
   expect_failure({"run", "--nope"}, 2, "--nope");
   expect_failure({"fly"}, 2, "fly");
   expect_failure({"run", kEmber, "-t", "many", "-p", "x"}, 2, "many");
