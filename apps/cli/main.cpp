@@ -1,4 +1,5 @@
 // hearth: bakes and runs language models; one file a command.
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -51,7 +52,10 @@ int main(int argc, char** argv) {
                          cli::add_template, cli::add_logits, cli::add_doctor}) {
     add(app, context);
   }
-  if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  const bool known = argc < 2 || argv[1][0] == '-' ||
+                     std::any_of(commands.begin(), commands.end(), [&](const CLI::App* one) { return one->check_name(argv[1]); });
+  if (!known) {
     cli::fail(std::string("'") + argv[1] + "': no such command (hearth --help)");
     return cli::kUsage;
   }
