@@ -98,6 +98,8 @@ Result<Done> bake(const Order& order) {
   TRY(const Code code, emit(compiled.program, target, thread_count(order))); // object bytes
   progress(1);
   Interface interface = interface_of(compiled.program, target.name);
+  interface.arch = target.triple.substr(0, target.triple.find('-'));
+  interface.features = target.features;
   TRY(interface.model, card_of(compiled.model, checkpoint));
   for (const auto& [key, value] : compiled.plans.items()) interface.model.details[key] = value;
   interface.model.details["quant"] = quant;

@@ -1,4 +1,4 @@
-// matmul_int: matmul with int8 rows and quantized weights: (u8 [rows, quantized_row_bytes(K)], w [columns, K]) -> f32 [rows, columns].
+// matmul_int: matmul with int8 rows and quantized weights: (u8 [rows, QuantizedRow::bytes], w [columns, K]) -> f32 [rows, columns].
 //
 // Within a group of weights that share a scale products are summed exactly in int32 by dot4; scales come outside:
 //   sum += (scale_w * scale_x) * (dot(code, x) - zero * sum(x)) + offset_w * (scale_x * sum(x))
@@ -38,39 +38,37 @@ struct Group {
   int size;                      // elements
 };
 
-// The exact integer sum of x over the group.
-Expr sum_of_rows(Buffer x, int64_t columns, const Group& group) {
-  Expr sum = load_as(kI32, x, sum_index(columns, group.t, group.column / Expr(kSumGroup)));
-  for (int i = 1; i < group.size / kSumGroup; ++i)
-    sum = sum + load_as(kI32, x, sum_index(columns, group.t, group.column / Expr(kSumGroup) + Expr(i)));
-  return sum;
+// -zero * sum(x), from the kept -8 * sum(x); exact because that is a multiple of 8.
+Expr dot_start(const Expr& kept_sum, int zero) {
+  if (zero == 0) return constant_int(kI32, 0);
+  if (zero % kSumFactor == 0) return kept_sum * constant_int(kI32, zero / -kSumFactor);
+  return (kept_sum * constant_int(kI32, zero)) / constant_int(kI32, -kSumFactor);
 }
 
-Stmt group_products(Emit& emit, const WeightView& weight, Buffer x, int64_t columns, const Group& group, Buffer sum) {
+Stmt group_products(Emit& emit, const WeightView& weight, Buffer x, const QuantizedRow& layout, const Group& group, Buffer sum) {
   const Buffer dot = local_buffer(emit.fresh("dot"), DType::i32, 1);
+  const Expr kept_sum = load_as(kI32, x, layout.sum_index(group.t, group.column / Expr(layout.sum_group)));
   std::vector<Stmt> steps;
   int zero = 0;
-  std::vector<Stmt> dots;
   for (int j = 0; j < group.size; j += 4) {
     WeightView::At at = group.at;
     at.axes.back() = Expr(j);
     const Codes codes = dot_codes(emit, weight, weight.code(at, 4));
     zero = codes.zero;
     const std::string w = emit.fresh("w");
-    const Expr row = load_as({DType::i8, 4}, x, code_index(columns, group.t, group.column + Expr(j)));
-    dots.push_back(let(w, codes.bytes, store(dot, Expr(0), dot4(load(dot, Expr(0)), var(w, codes.bytes->type), row))));
+    const Expr row = load_as({DType::i8, 4}, x, layout.code_index(group.t, group.column + Expr(j)));
+    steps.push_back(let(w, codes.bytes, store(dot, Expr(0), dot4(load(dot, Expr(0)), var(w, codes.bytes->type), row))));
   }
-  const Expr x_sum = sum_of_rows(x, columns, group);
-  const Expr start = zero == 0 ? constant_int(kI32, 0) : x_sum * constant_int(kI32, -zero);
-  steps.push_back(store(dot, Expr(0), start));
-  steps.insert(steps.end(), dots.begin(), dots.end());
+  steps.insert(steps.begin(), store(dot, Expr(0), dot_start(kept_sum, zero)));
 
   const std::string scale = emit.fresh("scale"), offset = emit.fresh("offset");
-  const Expr x_scale = load_as(kF32, x, scale_index(columns, group.t, group.column / Expr(kRowGroup)));
+  const Expr x_scale = load_as(kF32, x, layout.scale_index(group.t, group.column / Expr(kRowGroup)));
   Stmt add = store(sum, Expr(0), fma(cast(kF32, load(dot, Expr(0))), var(scale, kF32) * x_scale, load(sum, Expr(0))));
-  if (weight.offset)
+  if (weight.offset) {
+    const Expr x_sum = x_scale * (cast(kF32, kept_sum) * constant(kF32, 1.0 / kSumFactor));
     add = block({add, let(offset, weight.offset(group.at),
-                          store(sum, Expr(0), fma(var(offset, kF32), x_scale * cast(kF32, x_sum), load(sum, Expr(0)))))});
+                          store(sum, Expr(0), fma(var(offset, kF32), x_sum, load(sum, Expr(0)))))});
+  }
   steps.push_back(let(scale, weight.scale(group.at), add));
   return alloc(dot, block(steps));
 }
@@ -84,13 +82,15 @@ Op matmul_int() {
     TRY_DONE(want_operands(node, args, 2));
     TRY_DONE(want_axes(node, args, 0, 2));
     TRY_DONE(want_axes(node, args, 1, 2));
-    if (!args[1].shape[1].is_constant() || !(args[0].shape[1] == Dim(quantized_row_bytes(args[1].shape[1].value()))))
+    const QuantizedRow layout{args[1].shape[1].value(), node.integer("sum_group", kRowGroup)};
+    if (!(args[0].shape[1] == Dim(layout.bytes())))
       return wrong_operand(node, 0, args[0], "rows quantized from as many columns as " + print(args[1]));
     return TensorType{DType::f32, {args[0].shape[0], args[1].shape[0]}};
   };
   op.kernel = [](Emit& emit, const Node& node) {
     const WeightView weight = emit.weight(node.args[1]);
-    const int64_t columns = emit.type(node.args[1]).shape[1].value();
+    const QuantizedRow layout{emit.type(node.args[1]).shape[1].value(), node.integer("sum_group", kRowGroup)};
+    CHECK(layout.sum_group == weight.axes.back(), "sums of {} for groups of {}", layout.sum_group, weight.axes.back());
     const Buffer x = emit.buffer(node.args[0], Access::read);
     return contraction(emit, emit.type_of(node), weight, [&](const ContractionAt& at) {
       const std::string b = emit.fresh("b");
@@ -103,9 +103,9 @@ Op matmul_int() {
       }
       group.column = var(b) * Expr(weight.block) + group.column * Expr(group.size);
       group.at.axes.push_back(Expr(0));
-      Stmt body = group_products(emit, weight, x, columns, group, at.sum);
+      Stmt body = group_products(emit, weight, x, layout, group, at.sum);
       for (size_t i = names.size(); i-- > 0;) body = loop(names[i], Expr(weight.axes[i]), LoopKind::unrolled, body);
-      return loop(b, Expr(columns / weight.block), LoopKind::serial, body);
+      return loop(b, Expr(layout.columns / weight.block), LoopKind::serial, body);
     });
   };
   return op;

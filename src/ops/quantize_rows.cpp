@@ -1,4 +1,4 @@
-// quantize_rows: rows to int8 for integer dot products: f32 [tokens, K] -> u8 [tokens, quantized_row_bytes(K)].
+// quantize_rows: rows to int8 for integer dot products: f32 [tokens, K] -> u8 [tokens, QuantizedRow::bytes]; attribute sum_group.
 //
 //   scale = max|x| / 127 over 32 elements, code = round_even(x * 127 / max|x|)
 #include "base/set.h"
@@ -11,19 +11,20 @@ HEARTH_SET_MEMBER(op, quantize_rows)
 namespace hearth::op_set {
 namespace {
 
-// Codes go through a local array, so that each half can be summed. i32 first: every target rounds to it in one instruction.
-Stmt quantize_group(Emit& emit, int64_t columns, const Expr& row, const Expr& group, Buffer values, Buffer out) {
+// Codes go through a local array, so that each part can be summed. i32 first: every target rounds to it in one instruction.
+Stmt quantize_group(Emit& emit, const QuantizedRow& layout, const Expr& row, const Expr& group, Buffer values, Buffer out) {
   const Type f32{DType::f32, 1}, f32x32{DType::f32, kRowGroup}, i32x32{DType::i32, kRowGroup}, i8x32{DType::i8, kRowGroup};
   const std::string peak_name = emit.fresh("peak"), inverse_name = emit.fresh("inverse"), codes_name = emit.fresh("codes");
   const Buffer kept = local_buffer(emit.fresh("kept"), DType::i8, kRowGroup);
   const Expr all = load_as(f32x32, values, Expr(0)), zero = constant(f32, 0);
   const Expr peak = var(peak_name, f32), inverse = var(inverse_name, f32), codes = var(codes_name, i8x32);
-  std::vector<Stmt> steps = {store(kept, Expr(0), codes), store(out, code_index(columns, row, group * Expr(kRowGroup)), codes),
-                             store(out, scale_index(columns, row, group), peak / constant(f32, 127))};
-  for (int half = 0; half < kRowGroup / kSumGroup; ++half) {
-    const Expr part = load_as({DType::i8, kSumGroup}, kept, Expr(half * kSumGroup));
-    steps.push_back(store(out, sum_index(columns, row, group * Expr(kRowGroup / kSumGroup) + Expr(half)),
-                          reduce(BinaryOp::add, cast(Type{DType::i32, kSumGroup}, part))));
+  std::vector<Stmt> steps = {store(kept, Expr(0), codes), store(out, layout.code_index(row, group * Expr(kRowGroup)), codes),
+                             store(out, layout.scale_index(row, group), peak / constant(f32, 127))};
+  const int part = static_cast<int>(layout.sum_group), parts = kRowGroup / part;
+  for (int i = 0; i < parts; ++i) {
+    const Expr some = cast(Type{DType::i32, part}, load_as({DType::i8, part}, kept, Expr(i * part)));
+    steps.push_back(store(out, layout.sum_index(row, group * Expr(parts) + Expr(i)),
+                          reduce(BinaryOp::add, some) * constant_int({DType::i32, 1}, kSumFactor)));
   }
   Stmt body = let(codes_name, cast(i8x32, cast(i32x32, unary(UnaryOp::round_even, all * inverse))), block(steps));
   body = let(inverse_name, select(zero < peak, constant(f32, 127) / peak, zero), alloc(kept, body));
@@ -41,18 +42,20 @@ Op quantize_rows() {
     const Dim& columns = args[0].shape[1];
     if (!columns.is_constant() || columns.value() % kRowGroup != 0)
       return wrong_operand(node, 0, args[0], "rows of a multiple of 32 elements");
-    return TensorType{DType::u8, {args[0].shape[0], quantized_row_bytes(columns.value())}};
+    const int64_t sum_group = node.integer("sum_group", kRowGroup);
+    if (sum_group != 16 && sum_group != kRowGroup) return error("quantize_rows: got sum_group {}, want 16 or 32", sum_group);
+    return TensorType{DType::u8, {args[0].shape[0], QuantizedRow{columns.value(), sum_group}.bytes()}};
   };
   // Writes its memory itself: one row holds three kinds of numbers.
   op.row = [](Emit& emit, const Node& node, const Index& row) {
-    const int64_t columns = emit.type(node.args[0]).shape[1].value();
+    const QuantizedRow layout{emit.type(node.args[0]).shape[1].value(), node.integer("sum_group", kRowGroup)};
     const Buffer values = local_buffer(emit.fresh("values"), DType::f32, kRowGroup);
     const std::string group = emit.fresh("group"), i = emit.fresh("i");
     const Expr column = var(group) * Expr(kRowGroup) + var(i);
     const Stmt gather = loop(i, Expr(kRowGroup), LoopKind::vector,
                              store(values, var(i), emit.read(node.args[0], {row[0], column})));
-    const Stmt body = block({gather, quantize_group(emit, columns, row[0], var(group), values, emit.result())});
-    return loop(group, Expr(columns / kRowGroup), LoopKind::serial, alloc(values, body));
+    const Stmt body = block({gather, quantize_group(emit, layout, row[0], var(group), values, emit.result())});
+    return loop(group, Expr(layout.columns / kRowGroup), LoopKind::serial, alloc(values, body));
   };
   return op;
 }

@@ -1,4 +1,5 @@
-// Quantized activations: a row of bytes holding int8 codes, a f32 scale for each 32 of them, and the i32 sum of each 16.
+// Quantized activations: a row of bytes holding int8 codes, a f32 scale for each 32 of them, and sums that make a weight's
+// zero point and offset cheap.
 #pragma once
 
 #include "ir/loop.h"
@@ -6,20 +7,22 @@
 namespace hearth {
 
 inline constexpr int kRowGroup = 32;       // elements that share a scale
-inline constexpr int kSumGroup = 16;       // elements a sum covers; sums make a weight's zero point and offset cheap
+// A sum covers as many elements as the weights' groups (16 or 32) and is kept as -8 times it: what an integer dot product
+// over codes with zero point 8 starts from, and others after a shift.
+inline constexpr int kSumFactor = -8;
 
-// Bytes of one row of `columns` elements (a multiple of 32): codes, then scales, then sums.
-inline int64_t quantized_row_bytes(int64_t columns) { return columns + columns / kRowGroup * 4 + columns / kSumGroup * 4; }
+struct QuantizedRow {
+  int64_t columns = 0;           // a multiple of 32
+  int64_t sum_group = kRowGroup; // elements a sum covers
 
-// Where things lie, in units of their own type, for row `row`.
-inline Expr code_index(int64_t columns, const Expr& row, const Expr& column) {
-  return row * Expr(quantized_row_bytes(columns)) + column;
-}
-inline Expr scale_index(int64_t columns, const Expr& row, const Expr& group) {
-  return row * Expr(quantized_row_bytes(columns) / 4) + Expr(columns / 4) + group;
-}
-inline Expr sum_index(int64_t columns, const Expr& row, const Expr& group) {
-  return row * Expr(quantized_row_bytes(columns) / 4) + Expr(columns / 4 + columns / kRowGroup) + group;
-}
+  // Bytes of one row: codes (i8), then scales (f32), then sums (i32).
+  int64_t bytes() const { return columns + columns / kRowGroup * 4 + columns / sum_group * 4; }
+  // Where things of row `row` lie, in units of their own type.
+  Expr code_index(const Expr& row, const Expr& column) const { return row * Expr(bytes()) + column; }
+  Expr scale_index(const Expr& row, const Expr& group) const { return row * Expr(bytes() / 4) + Expr(columns / 4) + group; }
+  Expr sum_index(const Expr& row, const Expr& group) const {
+    return row * Expr(bytes() / 4) + Expr(columns / 4 + columns / kRowGroup) + group;
+  }
+};
 
 }  // namespace hearth

@@ -9,7 +9,7 @@ namespace hearth {
 namespace {
 
 bool fits(const Scheme& scheme, int64_t columns) {
-  const bool group_fits = scheme.group() % kSumGroup == 0 && kRowGroup % scheme.group() == 0;
+  const bool group_fits = scheme.group() == kRowGroup || scheme.group() * 2 == kRowGroup;
   return scheme.code && scheme.scale && group_fits && columns % kRowGroup == 0;
 }
 
@@ -22,9 +22,10 @@ Graph integer_dot(const Graph& graph, const Target&) {
     const TensorType x = into.type(node.args[0]);
     const int64_t columns = into[node.args[1]].integer("columns");
     if (!scheme || !fits(*scheme, columns)) return append(into, node);
-    const Value rows =
-        append(into, Node{"quantize_rows", {node.args[0]}, {}, {DType::u8, {x.shape[0], quantized_row_bytes(columns)}}});
-    return append(into, Node{"matmul_int", {rows, node.args[1]}, {}, node.type});
+    const QuantizedRow layout{columns, scheme->group()};
+    const Attrs attrs{{"sum_group", layout.sum_group}};
+    const Value rows = append(into, Node{"quantize_rows", {node.args[0]}, attrs, {DType::u8, {x.shape[0], layout.bytes()}}});
+    return append(into, Node{"matmul_int", {rows, node.args[1]}, attrs, node.type});
   });
 }
 
