@@ -14,8 +14,7 @@ namespace {
 // Builds one graph; members are what every layer needs.
 class Decoder {
  public:
-  Decoder(const ModelSource& source, const DecoderConfig& config, const DecoderStyle& style)
-      : source_(source), c_(config), style_(style) {}
+  Decoder(const DecoderConfig& config, const DecoderStyle& style) : c_(config), style_(style) {}
 
   Result<Model> build() {
     declare();
@@ -48,10 +47,7 @@ class Decoder {
     seq_ = input("seq", "tokens");
     page_table_ = input("page_table", "seqs", "table");
     logit_rows_ = input("logit_rows", "rows");
-    Value frequencies = b_("constant", {}, {{"values", c_.rope_frequencies}});
-    if (source_.has("rope_freqs.weight"))        // GGUF: what llama3 scaling divides each frequency by
-      frequencies = b_("divide", {frequencies, vector("rope_freqs.weight", c_.head_size / 2)});
-    const Value angles = b_("angles", {positions_, frequencies});
+    const Value angles = b_("angles", {positions_, b_("constant", {}, {{"values", c_.rope_frequencies}})});
     cos_ = b_("cosine", {angles});
     sin_ = b_("sine", {angles});
   }
@@ -111,7 +107,6 @@ class Decoder {
     return linear(product, name + "down_proj", c_.hidden, c_.ffn, style_.mlp_bias);
   }
 
-  const ModelSource& source_;
   const DecoderConfig& c_;
   const DecoderStyle& style_;
   Build b_;
@@ -121,8 +116,8 @@ class Decoder {
 
 }  // namespace
 
-Result<Model> decoder(const ModelSource& source, const DecoderConfig& config, const DecoderStyle& style) {
-  return Decoder(source, config, style).build();
+Result<Model> decoder(const DecoderConfig& config, const DecoderStyle& style) {
+  return Decoder(config, style).build();
 }
 
 }  // namespace hearth

@@ -26,8 +26,10 @@ struct DecoderStyle {
   std::string activation = "silu";
   std::vector<int64_t> windows;              // sliding window of each layer, 0: none; empty: none anywhere
 };
-Result<Model> decoder(const ModelSource& source, const DecoderConfig& config, const DecoderStyle& style);
+Result<Model> decoder(const DecoderConfig& config, const DecoderStyle& style);
 
+// A switch of the config; false where it says nothing.
+Result<bool> flag_at(const Json& config, const char* key);
 // The ops for a config's hidden_act: "silu", "gelu", "gelu_pytorch_tanh", ...
 Result<std::string> read_activation(const Json& config);
 // layer_types / sliding_window / max_window_layers -> a window for each layer.

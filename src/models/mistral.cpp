@@ -11,7 +11,7 @@ Result<Model> mistral(const ModelSource& source) {
   DecoderStyle style;
   TRY(style.activation, read_activation(source.config));
   TRY(style.windows, read_windows(source.config, config.layers, /*on_by_default=*/true));
-  return decoder(source, config, style);
+  return decoder(config, style);
 }
 
 }  // namespace hearth::model_set

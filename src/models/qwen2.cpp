@@ -12,7 +12,7 @@ Result<Model> qwen2(const ModelSource& source) {
   style.qkv_bias = true;
   TRY(style.activation, read_activation(source.config));
   TRY(style.windows, read_windows(source.config, config.layers, /*on_by_default=*/false));
-  return decoder(source, config, style);
+  return decoder(config, style);
 }
 
 }  // namespace hearth::model_set
