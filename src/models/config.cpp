@@ -37,7 +37,8 @@ Result<Json> rope_parameters(const Json& config) {
   else if (has(config, "rope_scaling")) rope = config["rope_scaling"];
   if (!rope.is_object()) return error("{}: 'rope_parameters': got {}, want an object", kWho, rope.type_name());
   for (const auto& [key, value] : rope.items())
-    if (value.is_object()) return error("{}: 'rope_parameters': got an object for '{}', want one set for all layers", kWho, key);
+    if (value.is_object()) return error("{}: 'rope_parameters': got an object for {}, want one set for all layers", kWho,
+                                        shown_text(key));
   if (!has(rope, "rope_theta") && has(config, "rope_theta")) rope["rope_theta"] = config["rope_theta"];
   if (!has(rope, "rope_type") && has(rope, "type")) rope["rope_type"] = rope["type"];
   return rope;
@@ -126,7 +127,7 @@ Result<std::vector<double>> rope_frequencies(const Json& config, int64_t head_si
     TRY(type, get_string(rope, "rope_type", kWho));
   }
   const auto scaling = kScalings.find(type);
-  if (scaling == kScalings.end()) return error("{}: got rope_type '{}', want one of default, linear, llama3", kWho, type);
+  if (scaling == kScalings.end()) return error("{}: got rope_type {}, want one of default, linear, llama3", kWho, shown_text(type));
   TRY_DONE(scaling->second(rope, frequencies));
   TRY_DONE(divide_by_factors(config, frequencies));
   TRY_DONE(check_frequencies(frequencies));
@@ -179,7 +180,7 @@ Result<std::string> read_activation(const Json& config) {
     TRY(name, get_string(config, "hidden_act", kWho));
   }
   const auto it = kOps.find(name);
-  if (it == kOps.end()) return error("{}: got hidden_act '{}', want silu, gelu or gelu_pytorch_tanh", kWho, name);
+  if (it == kOps.end()) return error("{}: got hidden_act {}, want silu, gelu or gelu_pytorch_tanh", kWho, shown_text(name));
   return it->second;
 }
 
@@ -198,7 +199,8 @@ Result<std::vector<int64_t>> read_windows(const Json& config, int64_t layers, bo
     return error("{}: 'layer_types': got {} of {}, want a list of {} strings", kWho, types.type_name(), types.size(), layers);
   for (const Json& type : types)
     if (type != "sliding_attention" && type != "full_attention")
-      return error("{}: 'layer_types': got {}, want sliding_attention or full_attention", kWho, type.is_string() ? dump(type) : type.type_name());
+      return error("{}: 'layer_types': got {}, want sliding_attention or full_attention", kWho,
+                   type.is_string() ? shown_text(type.get<std::string>()) : type.type_name());
   for (size_t i = 0; i < windows.size(); ++i) {
     const bool slides = types.empty() ? static_cast<int64_t>(i) >= first : types[i] == "sliding_attention";
     windows[i] = slides ? window : 0;

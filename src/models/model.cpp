@@ -30,11 +30,18 @@ Result<Model> build_model(const ModelSource& source) {
   if (it == table().end()) {
     std::string known;
     for (const auto& name : family_names()) known += (known.empty() ? "" : ", ") + name;
-    return error("models: got model_type '{}', want one of {}", family, known);
+    return error("models: got model_type {}, want one of {}", shown_text(family), known);
   }
   TRY(Model model, it->second(source));
   model.family = family;
   return model;
+}
+
+std::string shown_text(const std::string& text) {
+  constexpr size_t kMost = 60;
+  std::string escaped = dump(Json(text.substr(0, kMost)));           // "..." with \n, \u0001 and the like
+  escaped = escaped.substr(1, escaped.size() - 2);
+  return fmt::format("'{}{}'", escaped, text.size() > kMost ? "..." : "");
 }
 
 std::vector<std::string> family_names() {

@@ -36,6 +36,9 @@ using Family = std::function<Result<Model>(const ModelSource&)>;
 Result<Model> build_model(const ModelSource& source);
 std::vector<std::string> family_names();
 
+// Text out of a config, quoted and fit for one line of an error: odd bytes escaped, long ones cut.
+std::string shown_text(const std::string& text);
+
 // Bounds of the step function's sizes.
 inline constexpr int64_t kMaxTokens = 512, kMaxRows = 64, kMaxSeqs = 256, kMaxPages = 1 << 24;
 
