@@ -1,10 +1,13 @@
 # What ./start and ./check share: packages of Debian 12, and a quiet build of build/. Sourced by bash; `root` is the checkout.
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
 
 # What the binary needs to build. ccache is used where it is there and not asked for.
 build_packages="cmake ninja-build g++ pkg-config llvm-19-dev liblld-19-dev zlib1g-dev libzstd-dev libfmt-dev libcli11-dev
   nlohmann-json3-dev libsimdjson-dev libpcre2-dev libutf8proc-dev"
 # What the tests need beside it: aarch64 code runs under emulation, the checks of the tree are Python.
 test_packages="libgtest-dev python3 qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+
+trap 'exit 130' INT                      # Ctrl-C is no failed build
 
 say() { echo "hearth: $*" >&2; }
 
@@ -31,7 +34,7 @@ install_packages() {
   local missing log asroot=""
   missing=$(missing_packages "$@")
   [ -n "$missing" ] || return 0
-  missing=$(echo $missing)
+  missing=${missing//$'\n'/ }
   command -v apt-get > /dev/null || die "no apt-get here; install what these Debian packages hold: $missing"
   if [ "$(id -u)" != 0 ]; then
     command -v sudo > /dev/null || die "not root and no sudo; as root: apt-get install $missing"
