@@ -1,7 +1,8 @@
 // matmul_int: matmul with int8 rows and quantized weights: (u8 [rows, QuantizedRow::bytes], w [columns, K]) -> f32 [rows, columns].
 //
 // Within a group of weights that share a scale products are summed exactly in int32 by dot4; scales come outside:
-//   sum += (scale_w * scale_x) * (dot(code, x) - zero * sum(x)) + offset_w * (scale_x * sum(x))
+//   sum += (scale_w * scale_x) * (dot(code, x) - zero * sum(x))        sums of codes
+//   sum += (scale_w * scale_x) * dot(code, x) + offset_w * sum(scale_x * x)   sums of values
 #include "base/check.h"
 #include "base/set.h"
 #include "ops/contraction.h"
@@ -47,7 +48,7 @@ Expr dot_start(const Expr& kept_sum, int zero) {
 
 Stmt group_products(Emit& emit, const WeightView& weight, Buffer x, const QuantizedRow& layout, const Group& group, Buffer sum) {
   const Buffer dot = local_buffer(emit.fresh("dot"), DType::i32, 1);
-  const Expr kept_sum = load_as(kI32, x, layout.sum_index(group.t, group.column / Expr(layout.sum_group)));
+  const Expr sum_at = layout.sum_index(group.t, group.column / Expr(layout.sum_group));
   std::vector<Stmt> steps;
   int zero = 0;
   for (int j = 0; j < group.size; j += 4) {
@@ -59,13 +60,15 @@ Stmt group_products(Emit& emit, const WeightView& weight, Buffer x, const Quanti
     const Expr row = load_as({DType::i8, 4}, x, layout.code_index(group.t, group.column + Expr(j)));
     steps.push_back(let(w, codes.bytes, store(dot, Expr(0), dot4(load(dot, Expr(0)), var(w, codes.bytes->type), row))));
   }
-  steps.insert(steps.begin(), store(dot, Expr(0), dot_start(kept_sum, zero)));
+  CHECK(zero == 0 || layout.sum_of == SumOf::codes, "a zero point of {} without sums of codes", zero);
+  steps.insert(steps.begin(), store(dot, Expr(0), dot_start(load_as(kI32, x, sum_at), zero)));
 
   const std::string scale = emit.fresh("scale"), offset = emit.fresh("offset");
   const Expr x_scale = load_as(kF32, x, layout.scale_index(group.t, group.column / Expr(kRowGroup)));
   Stmt add = store(sum, Expr(0), fma(cast(kF32, load(dot, Expr(0))), var(scale, kF32) * x_scale, load(sum, Expr(0))));
   if (weight.offset) {
-    const Expr x_sum = x_scale * (cast(kF32, kept_sum) * constant(kF32, 1.0 / kSumFactor));
+    CHECK(layout.sum_of == SumOf::values, "an offset without sums of values");
+    const Expr x_sum = load_as(kF32, x, sum_at);
     add = block({add, let(offset, weight.offset(group.at),
                           store(sum, Expr(0), fma(var(offset, kF32), x_sum, load(sum, Expr(0)))))});
   }
@@ -82,14 +85,14 @@ Op matmul_int() {
     TRY_DONE(want_operands(node, args, 2));
     TRY_DONE(want_axes(node, args, 0, 2));
     TRY_DONE(want_axes(node, args, 1, 2));
-    const QuantizedRow layout{args[1].shape[1].value(), node.integer("sum_group", kRowGroup)};
+    const QuantizedRow layout = quantized_row(node, args[1].shape[1].value());
     if (!(args[0].shape[1] == Dim(layout.bytes())))
       return wrong_operand(node, 0, args[0], "rows quantized from as many columns as " + print(args[1]));
     return TensorType{DType::f32, {args[0].shape[0], args[1].shape[0]}};
   };
   op.kernel = [](Emit& emit, const Node& node) {
     const WeightView weight = emit.weight(node.args[1]);
-    const QuantizedRow layout{emit.type(node.args[1]).shape[1].value(), node.integer("sum_group", kRowGroup)};
+    const QuantizedRow layout = quantized_row(node, emit.type(node.args[1]).shape[1].value());
     CHECK(layout.sum_group == weight.axes.back(), "sums of {} for groups of {}", layout.sum_group, weight.axes.back());
     const Buffer x = emit.buffer(node.args[0], Access::read);
     return contraction(emit, emit.type_of(node), weight, [&](const ContractionAt& at) {

@@ -1,4 +1,5 @@
-// quantize_rows: rows to int8 for integer dot products: f32 [tokens, K] -> u8 [tokens, QuantizedRow::bytes]; attribute sum_group.
+// quantize_rows: rows to int8 for integer dot products: f32 [tokens, K] -> u8 [tokens, QuantizedRow::bytes]; attributes
+// sum_group (16 or 32) and sum_values (1: sums of values, 0: of codes).
 //
 //   scale = max|x| / 127 over 32 elements, code = round_even(x * 127 / max|x|)
 #include "base/set.h"
@@ -23,8 +24,10 @@ Stmt quantize_group(Emit& emit, const QuantizedRow& layout, const Expr& row, con
   const int part = static_cast<int>(layout.sum_group), parts = kRowGroup / part;
   for (int i = 0; i < parts; ++i) {
     const Expr some = cast(Type{DType::i32, part}, load_as({DType::i8, part}, kept, Expr(i * part)));
-    steps.push_back(store(out, layout.sum_index(row, group * Expr(parts) + Expr(i)),
-                          reduce(BinaryOp::add, some) * constant_int({DType::i32, 1}, kSumFactor)));
+    const Expr sum = reduce(BinaryOp::add, some), at = layout.sum_index(row, group * Expr(parts) + Expr(i));
+    const bool values_wanted = layout.sum_of == SumOf::values;
+    steps.push_back(values_wanted ? store(out, at, peak / constant(f32, 127) * cast(f32, sum))
+                                  : store(out, at, sum * constant_int({DType::i32, 1}, kSumFactor)));
   }
   Stmt body = let(codes_name, cast(i8x32, cast(i32x32, unary(UnaryOp::round_even, all * inverse))), block(steps));
   body = let(inverse_name, select(zero < peak, constant(f32, 127) / peak, zero), alloc(kept, body));
@@ -44,11 +47,11 @@ Op quantize_rows() {
       return wrong_operand(node, 0, args[0], "rows of a multiple of 32 elements");
     const int64_t sum_group = node.integer("sum_group", kRowGroup);
     if (sum_group != 16 && sum_group != kRowGroup) return error("quantize_rows: got sum_group {}, want 16 or 32", sum_group);
-    return TensorType{DType::u8, {args[0].shape[0], QuantizedRow{columns.value(), sum_group}.bytes()}};
+    return TensorType{DType::u8, {args[0].shape[0], quantized_row(node, columns.value()).bytes()}};
   };
   // Writes its memory itself: one row holds three kinds of numbers.
   op.row = [](Emit& emit, const Node& node, const Index& row) {
-    const QuantizedRow layout{emit.type(node.args[0]).shape[1].value(), node.integer("sum_group", kRowGroup)};
+    const QuantizedRow layout = quantized_row(node, emit.type(node.args[0]).shape[1].value());
     const Buffer values = local_buffer(emit.fresh("values"), DType::f32, kRowGroup);
     const std::string group = emit.fresh("group"), i = emit.fresh("i");
     const Expr column = var(group) * Expr(kRowGroup) + var(i);

@@ -10,7 +10,9 @@ namespace {
 
 bool fits(const Scheme& scheme, int64_t columns) {
   const bool group_fits = scheme.group() == kRowGroup || scheme.group() * 2 == kRowGroup;
-  return scheme.code && scheme.scale && group_fits && columns % kRowGroup == 0;
+  // Sums are of one kind: codes that need a zero point (or a bias, being signed) leave no room for an offset.
+  const bool one_sum = !scheme.offset || (scheme.zero == 0 && scheme.code_min >= 0);
+  return scheme.code && scheme.scale && group_fits && one_sum && columns % kRowGroup == 0;
 }
 
 }  // namespace
@@ -22,8 +24,8 @@ Graph integer_dot(const Graph& graph, const Target&) {
     const TensorType x = into.type(node.args[0]);
     const int64_t columns = into[node.args[1]].integer("columns");
     if (!scheme || !fits(*scheme, columns)) return append(into, node);
-    const QuantizedRow layout{columns, scheme->group()};
-    const Attrs attrs{{"sum_group", layout.sum_group}};
+    const QuantizedRow layout{columns, scheme->group(), scheme->offset ? SumOf::values : SumOf::codes};
+    const Attrs attrs{{"sum_group", layout.sum_group}, {"sum_values", int64_t{layout.sum_of == SumOf::values}}};
     const Value rows = append(into, Node{"quantize_rows", {node.args[0]}, attrs, {DType::u8, {x.shape[0], layout.bytes()}}});
     return append(into, Node{"matmul_int", {rows, node.args[1]}, attrs, node.type});
   });
