@@ -84,8 +84,8 @@ Result<Attr> parse_attr(Line& line) {
     TRY(Attr value, parse_scalar(line));
     if (const auto* real = std::get_if<double>(&value)) values.push_back(*real);
     else return line.wrong("a real number");
-    if (!line.take(",") && !line.take("]")) return line.wrong("',' or ']'");
-    else if (line.done()) break;
+    if (line.take("]")) break;
+    if (!line.take(",")) return line.wrong("',' or ']'");
   }
   return Attr(values);
 }

@@ -1,7 +1,7 @@
 // expand_math: exp(x), log(x), sin(x), cos(x), tanh(x), erf(x) -> arithmetic, so that every target computes the same bits.
 //
-// Polynomials after Cephes (S. Moshier) for float32. Errors, measured by tests/passes: exp 2 ulp, log 2 ulp, sin and cos
-// 2e-7 absolute for |x| <= 1e5, tanh and erf 3e-7 absolute.
+// Polynomials after Cephes (S. Moshier) for float32. Errors, measured by tests/passes: exp 1.3 ulp, log 0.9 ulp, absolute: sin
+// and cos 1e-7 for |x| <= 1000 and 1.2e-7 for |x| <= 1e5, tanh 2e-7, erf 4e-7.
 #include <cmath>
 #include <limits>
 

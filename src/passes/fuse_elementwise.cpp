@@ -2,7 +2,7 @@
 //
 //   views (reshape, slice, select)      always: only indices change
 //   elementwise op with one reader      inlined where it is read, unless a product would recompute it for every column
-//   row_reduce with one reader          computed once a row before the row is read
+//   row_reduce with one reader          computed once a row before the row is read, where the kernel works on that very row
 //   product or row op with one reader   its reader, elementwise over the same shape, becomes its epilogue
 //   decode                              always: readers decode as they read
 #include "passes/pass.h"
@@ -27,6 +27,7 @@ class Fuser {
 
   Graph run() {
     for (size_t i = 0; i < graph_.nodes.size(); ++i) fuse_into_reader(static_cast<Value>(i));
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) keep_other_rows(static_cast<Value>(i));
     for (size_t i = 0; i < graph_.nodes.size(); ++i) fuse_epilogue(static_cast<Value>(i));
     Graph result = graph_;
     for (size_t i = 0; i < result.nodes.size(); ++i)
@@ -66,6 +67,29 @@ class Fuser {
     fused_[static_cast<size_t>(v)] = reader == OpClass::injective || reader == OpClass::row || reader == OpClass::effect;
   }
 
+  // What the rows of v's kernel are: all axes but the last.
+  std::vector<Dim> rows_of(Value v) const {
+    std::vector<Dim> shape = graph_.type(kind(v) == OpClass::effect ? graph_[v].args[1] : v).shape;
+    if (!shape.empty()) shape.pop_back();
+    return shape;
+  }
+
+  // A fused row_reduce is computed for the row its kernel works on: behind a view or among other rows it would be another row's.
+  void keep_other_rows(Value v) {
+    if (kind(v) != OpClass::row_reduce) return;
+    for (Value at = v; fused_[static_cast<size_t>(at)];) {
+      at = readers_[static_cast<size_t>(at)][0];
+      if (is_view(graph_[at]) || rows_of(at) != rows_of(v)) fused_[static_cast<size_t>(v)] = false;
+    }
+  }
+
+  // Does v's kernel compute a row_reduce first?
+  bool reduces_first(Value v) const {
+    return std::any_of(graph_[v].args.begin(), graph_[v].args.end(), [&](Value arg) {
+      return fused_[static_cast<size_t>(arg)] && (kind(arg) == OpClass::row_reduce || reduces_first(arg));
+    });
+  }
+
   // The node whose memory v's consumer chain ends in, or -1 if the chain meets other loops on its way.
   Value end_of_chain(Value v) const {
     while (fused_[static_cast<size_t>(v)]) {
@@ -85,8 +109,9 @@ class Fuser {
     const Value end = end_of_chain(v);
     const bool alone = end >= 0 && end != v && std::find(ends_.begin(), ends_.end(), end) == ends_.end();
     const bool allowed = alone && (kind(end) == OpClass::injective || kind(end) == OpClass::effect);
-    fused_[static_cast<size_t>(v)] = allowed;
-    if (allowed) ends_.push_back(end);
+    const bool by_rows = kind(v) == OpClass::row || !allowed || !reduces_first(end);      // a product finishes no whole rows
+    fused_[static_cast<size_t>(v)] = allowed && by_rows;
+    if (allowed && by_rows) ends_.push_back(end);
   }
 
   const Graph& graph_;

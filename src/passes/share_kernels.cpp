@@ -12,7 +12,7 @@ Program share_kernels(const Program& program, const Target&) {
   std::map<std::string, std::string> by_text, new_name;
   for (const Kernel& kernel : program.kernels) {
     Kernel unnamed = kernel;
-    unnamed.name = "k";
+    unnamed.name = std::string("k");
     const auto [kept, fresh] = by_text.try_emplace(print(unnamed), kernel.name);
     if (fresh) result.kernels.push_back(kernel);
     new_name[kernel.name] = kept->second;

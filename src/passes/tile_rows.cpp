@@ -130,10 +130,10 @@ Stmt replace_independent(const Stmt& root, const std::function<Stmt(const Stmt&)
   });
 }
 
-// The size that is the extent of the kernel's independent loop, or "".
+// The size that is the extent of the kernel's first such independent loop, or "".
 std::string row_size(const Stmt& stmt) {
-  if (stmt->kind == StmtKind::loop && stmt->loop == LoopKind::independent)
-    return stmt->args[0]->kind == ExprKind::size ? stmt->args[0]->name : "";
+  if (stmt->kind == StmtKind::loop && stmt->loop == LoopKind::independent && stmt->args[0]->kind == ExprKind::size)
+    return stmt->args[0]->name;
   for (const Stmt& child : stmt->children)
     if (const std::string name = row_size(child); !name.empty()) return name;
   return "";
@@ -158,7 +158,8 @@ Program tile_rows(const Program& program, const Target& target) {
     if (!size.empty()) {
       Kernel one = kernel;
       one.name += "_one_row";
-      one.body = replace_independent(kernel.body, only_row);
+      one.body = replace_independent(
+          kernel.body, [&](const Stmt& stmt) { return row_size(stmt) == size ? only_row(stmt) : tile(stmt, factors); });
       variants[kernel.name].push_back({one.name, Dim::size(size), 1, 1});
       result.kernels.push_back(std::move(one));
     }

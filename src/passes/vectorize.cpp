@@ -68,6 +68,22 @@ class Vectorizer {
     return std::nullopt;
   }
 
+  // The mask for values of `inner` elements a lane.
+  Expr mask(int inner) const { return mask_ && inner > 1 ? interleave(mask_, inner) : mask_; }
+  // index mod m, where the shape of the formula tells.
+  static std::optional<int64_t> remainder(const Expr& e, int64_t m) {
+    if (e->kind == ExprKind::constant) return ((e->integer % m) + m) % m;
+    if (e->kind != ExprKind::binary) return std::nullopt;
+    if (e->binary == BinaryOp::mul) {
+      for (const Expr& factor : e->args)
+        if (factor->kind == ExprKind::constant && factor->integer % m == 0) return 0;
+      return std::nullopt;
+    }
+    const auto a = remainder(e->args[0], m), b = remainder(e->args[1], m);
+    if (!a || !b || e->binary != BinaryOp::add) return std::nullopt;
+    return (*a + *b) % m;
+  }
+
   Expr first_lane(const Expr& e) const { return substitute(e, {{lane_, Expr(0)}}); }
   Expr both(const Expr& e) const { return varies(e) ? wide(e) : broadcast(e, lanes_); }
 
@@ -81,10 +97,18 @@ class Vectorizer {
       CHECK(inner == 1 && !varies(index), "a local array is indexed by lane");
       return load_as(type, widened->second, index * Expr(lanes_));
     }
-    if (stride(index) == inner) return load_as(type, e->buffer, first_lane(index), inner == 1 ? mask_ : Expr());
+    if (stride(index) == inner) return load_as(type, e->buffer, first_lane(index), mask(inner));
     Expr at = wide(index);
     if (inner > 1) at = interleave(at, inner) + broadcast(ramp(Expr(0), Expr(1), inner), lanes_);
-    return load_as(type, e->buffer, at, inner == 1 ? mask_ : Expr());
+    return load_as(type, e->buffer, at, mask(inner));
+  }
+
+  // Every fourth byte: one vector of words instead of a gather.
+  Expr bytes_of_words(const Expr& e, int64_t byte) const {
+    const Type words{DType::u32, lanes_};
+    const Expr first = (first_lane(e->args[0]) - Expr(byte)) / Expr(4);
+    const Expr word = load_as(words, e->buffer, first) >> constant_int(words, 8 * byte);
+    return cast(e->type.with_lanes(lanes_), word & constant_int(words, 255));
   }
 
   Expr wide(const Expr& e) const {
@@ -124,13 +148,16 @@ class Vectorizer {
     const Expr& index = stmt->args[0];
     const Expr& value = stmt->args[1];
     const auto widened = widened_.find(stmt->buffer);
-    if (widened != widened_.end()) return store(widened->second, index * Expr(lanes_), both(value), mask_);
+    if (widened != widened_.end()) {
+      CHECK(value->type.lanes == 1 && !varies(index), "a local array is indexed by lane");
+      return store(widened->second, index * Expr(lanes_), both(value), mask_);
+    }
     if (!varies(index)) {
-      CHECK(!varies(value), "lanes store different values at one place of '{}'", stmt->buffer->name);
+      CHECK(!mask_ && !varies(value), "lanes store different values at one place of '{}'", stmt->buffer->name);
       return stmt;
     }
     const int inner = value->type.lanes;
-    if (stride(index) == inner) return store(stmt->buffer, first_lane(index), both(value), inner == 1 ? mask_ : Expr());
+    if (stride(index) == inner) return store(stmt->buffer, first_lane(index), both(value), mask(inner));
     CHECK(inner == 1, "a vector store with gaps between lanes");
     return store(stmt->buffer, wide(index), both(value), mask_);
   }
@@ -138,7 +165,10 @@ class Vectorizer {
   Stmt run_when(const Stmt& stmt) {
     const auto child = [&](size_t i) { return i < stmt->children.size() ? run(stmt->children[i]) : nullptr; };
     if (!varies(stmt->args[0])) return when(stmt->args[0], child(0), child(1));
-    const Expr kept = mask_, condition = wide(stmt->args[0]);
+    // Decided once: the statements below may write what the condition reads.
+    const Expr kept = mask_, decided = wide(stmt->args[0]);
+    const std::string name = fmt::format("{}_mask{}", lane_, masks_++);
+    const Expr condition = var(name, decided->type);
     const auto under = [&](const Expr& mask) { mask_ = kept ? binary(BinaryOp::logical_and, kept, mask) : mask; };
     under(condition);
     std::vector<Stmt> parts{child(0)};
@@ -147,12 +177,13 @@ class Vectorizer {
       parts.push_back(child(1));
     }
     mask_ = kept;
-    return block(std::move(parts));
+    return let(name, decided, block(std::move(parts)));
   }
 
   std::string lane_;
   int lanes_;
   Expr mask_;                            // lanes at work; none: all
+  int masks_ = 0;                        // named so far
   std::set<std::string> varying_;        // lets that have lanes
   std::map<Buffer, Buffer> widened_;     // locals made inside: one element becomes `lanes` neighbours
 };
