@@ -34,6 +34,20 @@ Json to_json(const BufferRecord& buffer) {
   return json;
 }
 
+struct CostKey {
+  const char* key;
+  std::string KernelRecord::*formula;
+};
+constexpr CostKey kCosts[] = {
+    {"bytes", &KernelRecord::bytes}, {"dots", &KernelRecord::dots}, {"floats", &KernelRecord::floats}};
+
+Json to_json(const KernelRecord& kernel) {
+  Json json = {{"symbol", kernel.symbol}, {"extent", kernel.extent}};
+  for (const CostKey& cost : kCosts)
+    if (!(kernel.*cost.formula).empty()) json[cost.key] = kernel.*cost.formula;
+  return json;
+}
+
 Json to_json(const LaunchRecord& launch) {
   Json variants = Json::array();
   for (const VariantRecord& v : launch.variants)
@@ -178,6 +192,12 @@ Result<Done> read_kernels(const Json& json, const Bounds& bounds, Interface* out
     TRY(kernel.symbol, get_name(item, "symbol", who));
     TRY(kernel.extent, get_string(item, "extent", who));
     TRY_DONE(check_count(kernel.extent, bounds, fmt::format("{}: kernel '{}'", kWho, kernel.symbol)));
+    for (const CostKey& cost : kCosts) {
+      if (!has(item, cost.key)) continue;
+      TRY(kernel.*cost.formula, get_string(item, cost.key, who));
+      const auto formula = Formula::parse(kernel.*cost.formula, bounds.names);
+      if (!formula) return formula.within(fmt::format("{}: kernel '{}': '{}'", kWho, kernel.symbol, cost.key));
+    }
     if (!symbols.insert(kernel.symbol).second) return error("{}: '{}' is declared twice", who, kernel.symbol);
     out->kernels.push_back(std::move(kernel));
   }
@@ -248,8 +268,7 @@ Json to_json(const Interface& interface) {
   for (const SizeRecord& size : interface.sizes)
     sizes.push_back({{"name", size.name}, {"at_least", size.at_least}, {"at_most", size.at_most}});
   for (const BufferRecord& buffer : interface.buffers) buffers.push_back(to_json(buffer));
-  for (const KernelRecord& kernel : interface.kernels)
-    kernels.push_back({{"symbol", kernel.symbol}, {"extent", kernel.extent}});
+  for (const KernelRecord& kernel : interface.kernels) kernels.push_back(to_json(kernel));
   for (const LaunchRecord& launch : interface.launches) launches.push_back(to_json(launch));
   return {{"version", interface.version},     {"target", interface.target},      {"arch", interface.arch},
           {"features", interface.features},   {"sizes", std::move(sizes)},       {"buffers", std::move(buffers)},

@@ -33,6 +33,8 @@ struct BufferRecord {
 struct KernelRecord {
   std::string symbol;
   std::string extent;            // formula: iterations of its parallel loop
+  // Formulas for profiles, "": not known. Bytes it must move; operations as byte dot products and as float arithmetic.
+  std::string bytes, dots, floats;
 };
 
 struct VariantRecord {

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "ops/pages.h"
+#include "passes/cost.h"
 
 namespace hearth {
 namespace {
@@ -66,9 +67,12 @@ Interface interface_of(const Program& program, const std::string& target) {
     buffer_of[buffer.name] = static_cast<int>(interface.buffers.size());
     interface.buffers.push_back({buffer.name, buffer.dtype, buffer.elements.text(), role_of(buffer.role), buffer.offset});
   }
-  for (const Kernel& kernel : program.kernels) {
-    kernel_of[kernel.name] = static_cast<int>(interface.kernels.size());
-    interface.kernels.push_back({kernel.name, kernel.extent.text()});
+  const std::vector<Cost> costs = costs_of(program);
+  for (size_t i = 0; i < program.kernels.size(); ++i) {
+    const Kernel& kernel = program.kernels[i];
+    kernel_of[kernel.name] = static_cast<int>(i);
+    interface.kernels.push_back({kernel.name, kernel.extent.text(), costs[i].bytes.text(), costs[i].dots.text(),
+                                 costs[i].floats.text()});
   }
   for (const Launch& launch : program.launches) {
     LaunchRecord record;

@@ -26,6 +26,14 @@ struct Call {
   std::vector<void*> buffers;
 };
 
+// Where the time of launches went, in nanoseconds of all threads together: kernels at work, and threads that waited for each
+// other (at barriers, for a job to start and to end). Their sum is the time of the launches times `threads`.
+struct Measured {
+  int threads = 1;
+  std::vector<int64_t> kernel_ns;        // by kernel
+  int64_t waiting_ns = 0;
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -40,6 +48,8 @@ class Device {
   // Runs the calls in order, each after the one before has ended everywhere. `sizes` goes to every kernel.
   virtual Result<Done> launch(std::span<const Call> calls, std::span<const int64_t> sizes) = 0;
   virtual Result<Done> synchronize() = 0;
+  // From now on launches add to `into` (null: no more). A device that cannot look inside a launch leaves it as it is.
+  virtual void measure(Measured* /*into*/) {}
   virtual Json describe() const = 0;                              // {name, threads, memory_bytes, ...}
 };
 

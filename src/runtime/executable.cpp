@@ -29,8 +29,12 @@ struct Resolved {
   uint64_t used = 0;  // the tick of its last run
 };
 
-struct Timing {
-  int64_t calls = 0, ns = 0;
+// What a profile knows of a kernel.
+struct Counted {
+  Formula bytes, dots, floats;
+  bool costs_known = false;
+  int64_t calls = 0;
+  double bytes_sum = 0, dots_sum = 0, floats_sum = 0;  // of all calls; beyond 2^63 in a long run
 };
 
 std::string shown(const Interface& interface, std::span<const int64_t> sizes) {
@@ -38,6 +42,12 @@ std::string shown(const Interface& interface, std::span<const int64_t> sizes) {
   for (size_t i = 0; i < sizes.size(); ++i)
     text += fmt::format("{}{} = {}", i ? ", " : "", interface.sizes[i].name, sizes[i]);
   return text;
+}
+
+// A formula that has no value at these sizes counts nothing: a profile is no reason to fail.
+double value_of(const Formula& formula, std::span<const int64_t> sizes) {
+  const auto value = formula.evaluate(sizes);
+  return value ? static_cast<double>(*value) : 0;
 }
 
 }  // namespace
@@ -57,9 +67,11 @@ struct Executable::Impl {
   uint64_t tick = 0;
   bool profiling = false;
   int64_t profiled_runs = 0;
-  std::vector<Timing> timings;  // by kernel
+  std::vector<Counted> counted;  // by kernel
+  Measured measured;
 
   ~Impl() {
+    if (profiling) device->measure(nullptr);
     for (const Memory& memory : owned) device->free(memory);
   }
 
@@ -73,7 +85,7 @@ struct Executable::Impl {
   Result<uint64_t> bytes_of_buffer(size_t index, std::span<const int64_t> sizes) const;
   Result<Resolved> resolve(std::vector<int64_t> sizes) const;
   Result<const Resolved*> find_or_resolve(const std::vector<int64_t>& sizes);
-  Result<Done> run_timed(const Resolved& list);
+  Result<Done> run_counted(const Resolved& list);
   Result<const Buffer*> find(const std::string& name) const;
 };
 
@@ -140,6 +152,12 @@ Result<Done> Executable::Impl::parse_launches() {
   for (const KernelRecord& kernel : interface().kernels) {
     TRY(Formula extent, Formula::parse(kernel.extent, names));
     extents.push_back(std::move(extent));
+    Counted& counts = counted.emplace_back();
+    counts.costs_known = !kernel.bytes.empty() && !kernel.dots.empty() && !kernel.floats.empty();
+    if (!counts.costs_known) continue;
+    TRY(counts.bytes, Formula::parse(kernel.bytes, names));
+    TRY(counts.dots, Formula::parse(kernel.dots, names));
+    TRY(counts.floats, Formula::parse(kernel.floats, names));
   }
   for (const LaunchRecord& record : interface().launches) {
     std::vector<Variant> variants;
@@ -149,7 +167,6 @@ Result<Done> Executable::Impl::parse_launches() {
     }
     launches.push_back(std::move(variants));
   }
-  timings.resize(extents.size());
   return Done{};
 }
 
@@ -249,24 +266,22 @@ Result<const Resolved*> Executable::Impl::find_or_resolve(const std::vector<int6
   return &*oldest;
 }
 
-Result<Done> Executable::Impl::run_timed(const Resolved& list) {
-  using Clock = std::chrono::steady_clock;
+Result<Done> Executable::Impl::run_counted(const Resolved& list) {
   ++profiled_runs;
   for (const Call& call : list.calls) {
-    const auto begin = Clock::now();
-    TRY_DONE(device->launch({&call, 1}, list.sizes));
-    TRY_DONE(device->synchronize());
-    Timing& timing = timings[static_cast<size_t>(call.kernel)];
-    timing.ns += std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
-    ++timing.calls;
+    Counted& counts = counted[static_cast<size_t>(call.kernel)];
+    ++counts.calls;
+    counts.bytes_sum += value_of(counts.bytes, list.sizes);
+    counts.dots_sum += value_of(counts.dots, list.sizes);
+    counts.floats_sum += value_of(counts.floats, list.sizes);
   }
-  return Done{};
+  return device->launch(list.calls, list.sizes);
 }
 
 Result<Done> Executable::run(const SizeValues& sizes) {
   TRY(const std::vector<int64_t> values, impl_->values_of(sizes));
   TRY(const Resolved* list, impl_->find_or_resolve(values));
-  if (impl_->profiling) return impl_->run_timed(*list);
+  if (impl_->profiling) return impl_->run_counted(*list);
   return impl_->device->launch(list->calls, list->sizes);
 }
 
@@ -299,17 +314,29 @@ Result<Done> Executable::read(const std::string& buffer, std::span<std::byte> da
 
 void Executable::enable_profile(bool on) {
   impl_->profiling = on;
+  impl_->device->measure(on ? &impl_->measured : nullptr);
   if (!on) return;
   impl_->profiled_runs = 0;
-  impl_->timings.assign(impl_->timings.size(), {});
+  impl_->measured = {};
+  for (Counted& counts : impl_->counted) counts.calls = 0, counts.bytes_sum = counts.dots_sum = counts.floats_sum = 0;
 }
 
 Json Executable::profile() const {
+  const Measured& measured = impl_->measured;
   Json kernels = Json::object();
-  for (size_t i = 0; i < impl_->timings.size(); ++i)
-    if (impl_->timings[i].calls > 0)
-      kernels[interface().kernels[i].symbol] = {{"calls", impl_->timings[i].calls}, {"ns", impl_->timings[i].ns}};
-  return {{"runs", impl_->profiled_runs}, {"kernels", std::move(kernels)}};
+  for (size_t i = 0; i < impl_->counted.size(); ++i) {
+    const Counted& counts = impl_->counted[i];
+    if (counts.calls == 0) continue;
+    Json& kernel = kernels[interface().kernels[i].symbol];
+    const int64_t ns = i < measured.kernel_ns.size() ? measured.kernel_ns[i] / measured.threads : 0;
+    kernel = {{"calls", counts.calls}, {"ns", ns}};
+    if (counts.costs_known)
+      kernel.update({{"bytes", counts.bytes_sum}, {"dots", counts.dots_sum}, {"floats", counts.floats_sum}});
+  }
+  return {{"runs", impl_->profiled_runs},
+          {"threads", measured.threads},
+          {"waiting_ns", measured.waiting_ns / measured.threads},
+          {"kernels", std::move(kernels)}};
 }
 
 const Interface& Executable::interface() const { return impl_->artifact.interface(); }

@@ -30,7 +30,9 @@ class Executable {
   // Runs every launch. Every size of the interface must be given here or in `fixed`, within its bounds.
   Result<Done> run(const SizeValues& sizes);
 
-  // Times every kernel by itself from now on (slower: a launch a call). {"runs", "kernels": {symbol: {"calls", "ns"}}}.
+  // Counts from now on what kernels take and move: {"runs", "threads", "waiting_ns", "kernels": {symbol: {"calls", "ns",
+  // "bytes", "dots", "floats"}}}; the last three where the artifact knows them (interface.h). Times are means over threads:
+  // all kernels and the waiting add up to the time of the launches. Ask for it before the executable goes.
   void enable_profile(bool on);
   Json profile() const;
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <thread>
 
 #ifdef __linux__
@@ -19,6 +20,7 @@
 #include "base/set.h"
 #include "base/thread_pool.h"
 #include "runtime/devices/host_memory.h"
+#include "runtime/devices/meter.h"
 
 namespace hearth {
 namespace {
@@ -65,12 +67,13 @@ class CpuDevice : public Device {
   Result<Done> load_code(Bytes code, const std::vector<std::string>& symbols) override;
   Result<Done> launch(std::span<const Call> calls, std::span<const int64_t> sizes) override;
   Result<Done> synchronize() override { return Done{}; }
+  void measure(Measured* into) override;
   Json describe() const override;
 
  private:
-  void walk(std::span<const Call> calls, const int64_t* sizes);
+  void walk(std::span<const Call> calls, const int64_t* sizes, Lap lap);
   void share(const Call& call, const int64_t* sizes, int64_t* ticket);
-  size_t run_singles(std::span<const Call> calls, size_t at, const int64_t* sizes) const;
+  size_t run_singles(std::span<const Call> calls, size_t at, const int64_t* sizes, Lap lap) const;
   void run_one(const Call& call, const int64_t* sizes, int64_t first, int64_t last) const {
     kernels_[static_cast<size_t>(call.kernel)](call.buffers.data(), sizes, first, last);
   }
@@ -79,6 +82,8 @@ class CpuDevice : public Device {
   NativeCode code_;
   std::vector<Kernel*> kernels_;
   Tickets tickets_;
+  std::optional<Meter> meter_;           // set while measured
+  Measured* measured_ = nullptr;
 };
 
 Result<Memory> CpuDevice::adopt(Bytes weights) {
@@ -105,9 +110,12 @@ Result<Done> CpuDevice::load_code(Bytes code, const std::vector<std::string>& sy
 }
 
 // Runs calls[at], calls[at + 1], ... while they have one iteration or none; returns the first that has more.
-size_t CpuDevice::run_singles(std::span<const Call> calls, size_t at, const int64_t* sizes) const {
-  for (; at < calls.size() && calls[at].extent <= 1; ++at)
-    if (calls[at].extent == 1) run_one(calls[at], sizes, 0, 1);
+size_t CpuDevice::run_singles(std::span<const Call> calls, size_t at, const int64_t* sizes, Lap lap) const {
+  for (; at < calls.size() && calls[at].extent <= 1; ++at) {
+    if (calls[at].extent < 1) continue;
+    run_one(calls[at], sizes, 0, 1);
+    lap.ran_alone(calls[at].kernel);
+  }
   return at;
 }
 
@@ -130,27 +138,39 @@ void CpuDevice::share(const Call& call, const int64_t* sizes, int64_t* ticket) {
 }
 
 // What every thread does; calls[0] has more than one iteration.
-void CpuDevice::walk(std::span<const Call> calls, const int64_t* sizes) {
+void CpuDevice::walk(std::span<const Call> calls, const int64_t* sizes, Lap lap) {
   int64_t ticket = 0;
   for (size_t at = 0; at < calls.size();) {
+    lap.waited();
     share(calls[at], sizes, &ticket);
+    lap.ran(calls[at].kernel);
     const size_t next = skip_singles(calls, at + 1);
     if (next == calls.size() && next == at + 1) return;  // the end of the job is the last barrier
-    const auto singles = [&] { run_singles(calls, at + 1, sizes); };
+    const auto singles = [&] { run_singles(calls, at + 1, sizes, lap.alone()); };
     pool_.barrier(std::cref(singles));  // by reference: a launch allocates nothing
     at = next;
   }
+}
+
+void CpuDevice::measure(Measured* into) {
+  measured_ = into;
+  meter_.reset();
+  if (into) meter_.emplace(pool_.threads(), kernels_.size());
 }
 
 Result<Done> CpuDevice::launch(std::span<const Call> calls, std::span<const int64_t> sizes) {
   for (const Call& call : calls)
     if (call.kernel < 0 || static_cast<size_t>(call.kernel) >= kernels_.size())
       return error("cpu: got kernel {}, want one of the {} loaded", call.kernel, kernels_.size());
-  const std::span<const Call> shared = calls.subspan(run_singles(calls, 0, sizes.data()));
-  if (shared.empty()) return Done{};
-  tickets_.restart();
-  const auto job = [&](int) { walk(shared, sizes.data()); };
-  pool_.run(std::cref(job));
+  Meter* meter = meter_ ? &*meter_ : nullptr;
+  if (meter) meter->start();
+  const std::span<const Call> shared = calls.subspan(run_singles(calls, 0, sizes.data(), Lap(meter, 0)));
+  if (!shared.empty()) {
+    tickets_.restart();
+    const auto job = [&](int thread) { walk(shared, sizes.data(), Lap(meter, thread)); };
+    pool_.run(std::cref(job));
+  }
+  if (meter) meter->end(*measured_);
   return Done{};
 }
 
