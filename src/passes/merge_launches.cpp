@@ -1,7 +1,7 @@
 // merge_launches: neighbouring kernels over the same extent that do not touch each other's results -> one kernel, one barrier less.
 #include <algorithm>
 #include <map>
-#include <optional>
+#include <vector>
 
 #include "base/check.h"
 #include "ir/rewrite.h"
@@ -71,30 +71,24 @@ Part merge(const Part& a, const Part& b) {
 }  // namespace
 
 Program merge_launches(const Program& program, const Target&) {
-  Program result = program;
-  result.kernels.clear();
-  result.launches.clear();
-  std::optional<Part> open;
-  const auto close = [&] {
-    if (!open) return;
-    result.kernels.push_back(open->kernel);
-    result.launches.push_back(open->launch);
-    open.reset();
-  };
+  std::vector<Part> parts;
   for (const Launch& launch : program.launches) {
     const Kernel* kernel = program.find_kernel(launch.variants[0].kernel);
     CHECK(kernel && launch.variants.size() == 1, "merge_launches runs before variants are made");
-    Part part{*kernel, launch};
-    const bool fits = open && may_merge(open->kernel) && may_merge(part.kernel) && open->kernel.extent == part.kernel.extent &&
-                      !conflict(uses_of(open->kernel, open->launch), uses_of(part.kernel, part.launch));
-    if (fits) {
-      open = merge(*open, part);
-    } else {
-      close();
-      open = part;
-    }
+    const Part part{*kernel, launch};
+    const bool fits = !parts.empty() && may_merge(parts.back().kernel) && may_merge(part.kernel) &&
+                      parts.back().kernel.extent == part.kernel.extent &&
+                      !conflict(uses_of(parts.back().kernel, parts.back().launch), uses_of(part.kernel, part.launch));
+    if (fits) parts.back() = merge(parts.back(), part);
+    else parts.push_back(part);
   }
-  close();
+  Program result = program;
+  result.kernels.clear();
+  result.launches.clear();
+  for (const Part& part : parts) {
+    result.kernels.push_back(part.kernel);
+    result.launches.push_back(part.launch);
+  }
   return result;
 }
 

@@ -97,7 +97,10 @@ class Vectorizer {
       CHECK(inner == 1 && !varies(index), "a local array is indexed by lane");
       return load_as(type, widened->second, index * Expr(lanes_));
     }
-    if (stride(index) == inner) return load_as(type, e->buffer, first_lane(index), mask(inner));
+    const auto step = stride(index);
+    if (step == inner) return load_as(type, e->buffer, first_lane(index), mask(inner));
+    if (step == 4 && inner == 1 && bytes_of(type.dtype) == 1 && !mask(1))
+      if (const auto byte = remainder(first_lane(index), 4)) return bytes_of_words(e, *byte);
     Expr at = wide(index);
     if (inner > 1) at = interleave(at, inner) + broadcast(ramp(Expr(0), Expr(1), inner), lanes_);
     return load_as(type, e->buffer, at, mask(inner));
