@@ -8,7 +8,10 @@
 #include <filesystem>
 #include <random>
 
+#include "base/native_code.h"
+#include "codegen/code.h"
 #include "models/model.h"
+#include "quant/prepare_kernels.h"
 
 namespace hearth::test {
 
@@ -175,6 +178,59 @@ std::string write_gguf(const Scratch& scratch, const std::string& name, const st
   if (!checkpoint.ok()) return path;
   EXPECT_TRUE(write_file(path, gguf_of(*checkpoint, options)).ok());
   return path;
+}
+
+namespace {
+
+using KernelFn = void(void* const* buffers, const int64_t* sizes, int64_t first, int64_t last);
+
+// A kernel compiled for this machine, once a process: tests ask for the same few again and again.
+KernelFn* compiled(const std::string& name, const std::function<Kernel()>& make) {
+  static std::map<std::string, NativeCode> made;
+  if (!made.count(name)) {
+    Kernel kernel = make();
+    kernel.name = "row";
+    const Program program{.sizes = {{"rows", 0, 1}, {"columns", 0, int64_t{1} << 40}}, .kernels = {kernel}};
+    const auto code = emit(program, *find_target("native"), 1);
+    EXPECT_TRUE(code.ok()) << code.message();
+    const auto native = NativeCode::load(Bytes(code->bytes));
+    EXPECT_TRUE(native.ok()) << native.message();
+    made.emplace(name, *native);
+  }
+  return made.at(name).find_as<KernelFn>("row");
+}
+
+void run_row(KernelFn* kernel, const void* in, void* out, int64_t columns) {
+  void* const buffers[] = {const_cast<void*>(in), out};
+  const int64_t sizes[] = {1, columns};
+  kernel(buffers, sizes, 0, 1);
+}
+
+}  // namespace
+
+std::string encoded(const std::string& scheme, std::span<const float> values) {
+  const Scheme& found = *find_scheme(scheme);
+  std::string blocks(values.size() / static_cast<size_t>(found.block) * static_cast<size_t>(found.block_bytes()), '\0');
+  KernelFn* kernel = compiled("encode " + scheme, [&] { return encode_kernel(found, DType::f32); });
+  run_row(kernel, values.data(), blocks.data(), static_cast<int64_t>(values.size()));
+  return blocks;
+}
+
+std::vector<float> decoded(const std::string& scheme, const std::string& blocks, size_t count) {
+  std::vector<float> values(count);
+  KernelFn* kernel = compiled("decode " + scheme, [&] { return decode_kernel(*find_scheme(scheme)); });
+  run_row(kernel, blocks.data(), values.data(), static_cast<int64_t>(count));
+  return values;
+}
+
+GgufOptions block_options(const std::string& scheme) {
+  static const std::map<std::string, uint32_t> kTypes = {{"q4_0", ggml::kQ4_0},
+                                                         {"q8_0", ggml::kQ8_0},
+                                                         {"q4_k", ggml::kQ4_K},
+                                                         {"q5_k", ggml::kQ5_K},
+                                                         {"q6_k", ggml::kQ6_K}};
+  return {.type = kTypes.at(scheme),
+          .encode = [scheme](std::span<const float> values, int64_t) { return encoded(scheme, values); }};
 }
 
 std::vector<int32_t> some_ids(int64_t count, int64_t vocabulary, uint32_t seed) {

@@ -73,6 +73,13 @@ Json small_llama(int64_t hidden, int64_t ffn, int64_t vocabulary = 96);
 std::string write_gguf(const Scratch& scratch, const std::string& name, const std::string& model_folder,
                        const GgufOptions& options);
 
+// Blocks of a scheme by its own kernels, and the values they stand for.
+std::string encoded(const std::string& scheme, std::span<const float> values);
+std::vector<float> decoded(const std::string& scheme, const std::string& blocks, size_t count);
+
+// For write_gguf: matrices as blocks of a scheme.
+GgufOptions block_options(const std::string& scheme);
+
 std::vector<int32_t> some_ids(int64_t count, int64_t vocabulary, uint32_t seed = 7);
 
 }  // namespace hearth::test
