@@ -1,0 +1,182 @@
+// kv_write and attention over pages: several sequences in one step, permuted page tables, windows and grouped heads, against double;
+// and a token's result apart from its neighbours.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "ops/pages.h"
+#include "tests/support/small_graph.h"
+
+namespace hearth {
+namespace {
+
+struct Heads {
+  int64_t query = 1, key = 1, size = 8, window = 0;
+  double scale = 0.3;
+};
+
+struct Token {
+  int32_t seq, position;
+};
+
+constexpr int64_t kPages = 12, kTable = 4, kSeqs = 3;
+// Pages of three sequences, out of order; the first sequence fills three and a half.
+const std::vector<int32_t> kPageTable = {7, 2, 9, 0, 4, 11, 1, 5, 3, 10, 6, 8};
+
+SmallGraph attention_graph(const Heads& h) {
+  SmallGraph g;
+  g.size("tokens", 1, 64);
+  g.size("seqs", 1, 8);
+  g.size("table", 1, 8);
+  g.size("pages", 1, 64);
+  const auto heads_of = [&](const std::string& name, int64_t heads) {
+    return g("reshape", {g.input(name, "f32", "tokens", std::to_string(heads * h.size))}, {{"heads", heads}});
+  };
+  const Value q = heads_of("q", h.query), k = heads_of("k", h.key), v = heads_of("v", h.key);
+  const Value positions = g.input("positions", "i32", "tokens"), seq = g.input("seq", "i32", "tokens");
+  const Value table = g.input("page_table", "i32", "seqs", "table");
+  const std::string elements = fmt::format("pages * {}", h.key * h.size * kPageTokens);
+  const auto write = [&](const std::string& name, Value x) {
+    const Value written = g("kv_write", {g.state(name, "f16", elements), x, positions, seq, table}, {{"part", name}});
+    g.output(name, written);
+    return written;
+  };
+  const Value keys = write("key", k), values = write("value", v);
+  const Value y = g("attention", {q, keys, values, positions, seq, table},
+                    {{"kv_heads", h.key}, {"scale", h.scale}, {"window", h.window}});
+  g.output("y", g("reshape", {y}, {{"heads", int64_t{0}}}));
+  return g;
+}
+
+float rounded(float x) { return f16_to_f32(f32_to_f16(x)); }
+
+// Everything written so far, as one would keep it without pages.
+class Trial {
+ public:
+  Trial(const Heads& heads, const Target& target) : h_(heads), target_(target), graph_(attention_graph(heads)) {
+    std::vector<uint16_t> old;           // pages hold what other sequences left behind
+    for (float value : chance_.floats(kPages * h_.key * h_.size * kPageTokens, 100)) old.push_back(f32_to_f16(value));
+    states_ = {{"key", as_bytes(old)}, {"value", as_bytes(old)}};
+  }
+
+  void step(const std::vector<Token>& tokens) {
+    const int64_t n = static_cast<int64_t>(tokens.size());
+    const auto q = chance_.floats(n * h_.query * h_.size, 2), k = chance_.floats(n * h_.key * h_.size, 2), v = chance_.floats(n * h_.key * h_.size, 2);
+    for (int64_t i = 0; i < n; ++i) {
+      const auto row = [&](const std::vector<float>& x) {
+        return std::vector<float>(x.begin() + i * h_.key * h_.size, x.begin() + (i + 1) * h_.key * h_.size);
+      };
+      keys_[{tokens[i].seq, tokens[i].position}] = row(k);
+      values_[{tokens[i].seq, tokens[i].position}] = row(v);
+    }
+    Memory together = run(tokens, q, k, v, states_), states = states_;
+    const std::vector<float> y = as_values<float>(together["y"]);
+    for (int64_t i = 0; i < n; ++i) {    // one token after the other: the same bits
+      const auto part = [&](const std::vector<float>& x) {
+        const int64_t width = static_cast<int64_t>(x.size()) / n;
+        return std::vector<float>(x.begin() + i * width, x.begin() + (i + 1) * width);
+      };
+      Memory alone = run({tokens[i]}, part(q), part(k), part(v), states);
+      EXPECT_EQ(as_values<float>(alone["y"]), part(y)) << "token " << i << " differs alone";
+      states = {{"key", alone["key"]}, {"value", alone["value"]}};
+      expect_token(tokens[i], part(q), part(y));
+    }
+    EXPECT_TRUE(states["key"] == together["key"] && states["value"] == together["value"]) << "pages differ";
+    states_ = states;
+  }
+
+ private:
+  Memory run(const std::vector<Token>& tokens, const std::vector<float>& q, const std::vector<float>& k, const std::vector<float>& v,
+             const Memory& states) {
+    std::vector<int32_t> positions, seq;
+    for (const Token& token : tokens) positions.push_back(token.position), seq.push_back(token.seq);
+    Memory memory = states;
+    memory["q"] = as_bytes(q), memory["k"] = as_bytes(k), memory["v"] = as_bytes(v);
+    memory["positions"] = as_bytes(positions), memory["seq"] = as_bytes(seq), memory["page_table"] = as_bytes(kPageTable);
+    graph_.run(target_, {{"tokens", static_cast<int64_t>(tokens.size())}, {"seqs", kSeqs}, {"table", kTable}, {"pages", kPages}}, memory);
+    return memory;
+  }
+
+  void expect_token(const Token& token, const std::vector<float>& q, const std::vector<float>& y) {
+    const int32_t first = h_.window > 0 ? std::max(0, token.position - static_cast<int32_t>(h_.window) + 1) : 0;
+    std::vector<double> want;
+    for (int64_t head = 0; head < h_.query; ++head) {
+      const int64_t base = head / (h_.query / h_.key) * h_.size;
+      double total = 0;
+      std::vector<double> sum(static_cast<size_t>(h_.size));
+      for (int32_t p = first; p <= token.position; ++p) {
+        double score = 0;
+        for (int64_t d = 0; d < h_.size; ++d)
+          score += static_cast<double>(q[static_cast<size_t>(head * h_.size + d)]) * rounded(keys_.at({token.seq, p})[static_cast<size_t>(base + d)]);
+        const double weight = std::exp(score * h_.scale);
+        total += weight;
+        for (int64_t d = 0; d < h_.size; ++d) sum[static_cast<size_t>(d)] += weight * rounded(values_.at({token.seq, p})[static_cast<size_t>(base + d)]);
+      }
+      for (double s : sum) want.push_back(s / total);
+    }
+    expect_near(y, want, std::vector<double>(want.size(), 2.0), 2e-6);
+  }
+
+  Heads h_;
+  Target target_;
+  SmallGraph graph_;
+  Chance chance_{21};
+  Memory states_;
+  std::map<std::pair<int32_t, int32_t>, std::vector<float>> keys_, values_;
+};
+
+std::vector<Token> chunk(int32_t seq, int32_t first, int32_t count) {
+  std::vector<Token> tokens;
+  for (int32_t i = 0; i < count; ++i) tokens.push_back({seq, first + i});
+  return tokens;
+}
+
+std::vector<Token> joined(std::initializer_list<std::vector<Token>> chunks) {
+  std::vector<Token> tokens;
+  for (const auto& each : chunks) tokens.insert(tokens.end(), each.begin(), each.end());
+  return tokens;
+}
+
+// Prefill, decode and continued prefill of several sequences in each step; page borders in the middle and at the ends.
+void try_heads(const Heads& heads, const Target& target) {
+  SCOPED_TRACE(fmt::format("{} heads on {}, size {}, window {}", heads.query, heads.key, heads.size, heads.window));
+  Trial trial(heads, target);
+  trial.step(chunk(0, 0, 1));
+  trial.step(joined({chunk(0, 1, 20), chunk(1, 0, 3)}));
+  trial.step(joined({chunk(1, 3, 1), chunk(0, 21, 1), chunk(2, 0, 16)}));
+  trial.step(joined({chunk(0, 22, 30), chunk(2, 16, 1), chunk(1, 4, 1)}));
+}
+
+TEST(Attention, SeesItsOwnSequenceThroughItsPages) {
+  const Target target = made_target(16, 32, Dot4::none);
+  try_heads({2, 2, 16, 0, 0.25}, target);
+  try_heads({6, 2, 8, 0, 0.35}, target);
+  try_heads({1, 1, 6, 0, 0.4}, target);
+}
+
+TEST(Attention, WindowsEndAtEveryOffsetOfAPage) {
+  const Target target = made_target(8, 16, Dot4::none);
+  for (int64_t window : {1, 5, 16, 17, 33, 1000}) try_heads({2, 1, 8, window, 0.35}, target);
+}
+
+// Numbers beyond f16 are kept at its ends, so a later sum never meets an infinity.
+TEST(Attention, KvWriteKeepsNumbersFinite) {
+  SmallGraph g = attention_graph({1, 1, 8, 0, 0.0});
+  const std::vector<float> huge = {1e30f, -1e30f, 65504, 65519.9f, 65520, -65536, 1e-9f, 0};
+  Memory memory{{"q", as_bytes(std::vector<float>(8))}, {"k", as_bytes(huge)}, {"v", as_bytes(huge)}};
+  memory["positions"] = as_bytes(std::vector<int32_t>{17}), memory["seq"] = as_bytes(std::vector<int32_t>{0});
+  memory["page_table"] = as_bytes(std::vector<int32_t>{1, 0});
+  memory["key"] = memory["value"] = std::vector<std::byte>(2 * 8 * kPageTokens * 2);
+  g.run(made_target(16, 32, Dot4::none), {{"tokens", 1}, {"seqs", 1}, {"table", 2}, {"pages", 2}}, memory);
+  const auto keys = as_values<uint16_t>(memory["key"]), values = as_values<uint16_t>(memory["value"]);
+  const std::vector<float> want = {65504, -65504, 65504, 65504, 65504, -65504, 0, 0};
+  for (int64_t d = 0; d < 8; ++d) {      // position 17: page 0 by the table, slot 1
+    EXPECT_EQ(f16_to_f32(keys[static_cast<size_t>(key_index(Expr(0), Expr(0), Expr(1), Expr(d), 1, 8)->integer)]), want[static_cast<size_t>(d)]);
+    EXPECT_EQ(f16_to_f32(values[static_cast<size_t>(value_index(Expr(0), Expr(0), Expr(1), Expr(d), 1, 8)->integer)]), want[static_cast<size_t>(d)]);
+  }
+  EXPECT_EQ(std::count_if(keys.begin(), keys.end(), [](uint16_t bits) { return bits != 0; }), 6);
+}
+
+}  // namespace
+}  // namespace hearth
