@@ -7,10 +7,21 @@
 namespace hearth {
 namespace {
 
+// In quotes; quotes, backslashes and bytes that would end or change the line as \", \\ and \x0a.
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') result += std::string("\\") + c;
+    else if (static_cast<unsigned char>(c) < 0x20) result += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    else result += c;
+  }
+  return result + "\"";
+}
+
 std::string print_attr(const Attr& attr) {
   if (const auto* i = std::get_if<int64_t>(&attr)) return std::to_string(*i);
   if (const auto* d = std::get_if<double>(&attr)) return fmt::format("{}r", *d);
-  if (const auto* s = std::get_if<std::string>(&attr)) return "\"" + *s + "\"";
+  if (const auto* s = std::get_if<std::string>(&attr)) return quoted(*s);
   std::string text = "[";
   for (double d : std::get<std::vector<double>>(attr)) text += fmt::format("{}{}r", text.size() > 1 ? ", " : "", d);
   return text + "]";
@@ -46,12 +57,29 @@ class Line {
     while (end > begin && text_[end - 1] == ' ') --end;
     return text_.substr(begin, end - begin);
   }
-  std::string_view quoted() {                 // after the opening quote
-    const size_t begin = at_;
-    while (at_ < text_.size() && text_[at_] != '"') ++at_;
-    const size_t end = at_;
-    if (at_ < text_.size()) ++at_;
-    return text_.substr(begin, end - begin);
+  Result<std::string> quoted() {              // after the opening quote
+    std::string result;
+    while (at_ < text_.size() && text_[at_] != '"') {
+      if (text_[at_] != '\\') {
+        result += text_[at_++];
+        continue;
+      }
+      const std::string_view rest = text_.substr(at_ + 1);
+      unsigned byte = 0;
+      if (rest.starts_with('"') || rest.starts_with('\\')) {
+        result += rest[0];
+        at_ += 2;
+      } else if (rest.size() >= 3 && rest[0] == 'x' &&
+                 std::from_chars(&rest[1], &rest[1] + 2, byte, 16).ptr == &rest[1] + 2) {
+        result += static_cast<char>(byte);
+        at_ += 4;
+      } else {
+        return wrong("'\\\"', '\\\\' or '\\x' and two digits");
+      }
+    }
+    if (at_ == text_.size()) return wrong("a closing '\"'");
+    ++at_;
+    return result;
   }
   Error wrong(const char* want) const { return error("graph: line {}, column {}: want {}", number_, at_ + 1, want); }
 
@@ -62,7 +90,10 @@ class Line {
 };
 
 Result<Attr> parse_scalar(Line& line) {
-  if (line.take("\"")) return Attr(std::string(line.quoted()));
+  if (line.take("\"")) {
+    TRY(std::string text, line.quoted());
+    return Attr(text);
+  }
   const std::string word(line.until(",]}"));
   if (word.empty()) return line.wrong("an attribute value");
   if (word.back() == 'r') {
@@ -145,6 +176,17 @@ Result<Done> parse_node(Line& line, Graph& graph) {
   return Done{};
 }
 
+// A line without its comment; '#' in quotes is none.
+std::string_view without_comment(std::string_view line) {
+  bool inside = false;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '#' && !inside) return line.substr(0, i);
+    if (line[i] == '\\' && inside) ++i;
+    else if (line[i] == '"') inside = !inside;
+  }
+  return line;
+}
+
 Result<Done> parse_line(Line& line, Graph& graph) {
   if (line.take("size ")) {
     SizeDecl size;
@@ -204,9 +246,8 @@ Result<Graph> parse_graph(std::string_view text) {
   int number = 0;
   while (!text.empty()) {
     const size_t end = text.find('\n');
-    std::string_view content = text.substr(0, end);
+    const std::string_view content = without_comment(text.substr(0, end));
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-    content = content.substr(0, content.find('#'));
     Line line(content, ++number);
     if (line.done()) continue;
     TRY_DONE(parse_line(line, graph));

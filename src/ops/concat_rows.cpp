@@ -13,6 +13,7 @@ Op concat_rows() {
   op.shape = [](const Node& node, std::span<const TensorType> args) -> Result<TensorType> {
     if (args.empty()) return error("concat_rows: got no operands, want at least one");
     TensorType type = args[0];
+    if (type.shape.empty()) return wrong_operand(node, 0, type, "rows");
     for (size_t i = 1; i < args.size(); ++i) {
       if (args[i].dtype != type.dtype || args[i].shape.size() != type.shape.size() ||
           (type.shape.size() == 2 && !(args[i].shape[1] == type.shape[1])))

@@ -65,6 +65,9 @@ Result<Done> verify(const Graph& graph) {
     if (!(*type == node.type))
       return error("graph: %{} = {}: got type {}, want {}", i, node.op, print(node.type), print(*type));
   }
+  for (const Output& output : graph.outputs)
+    if (output.value < 0 || static_cast<size_t>(output.value) >= graph.nodes.size())
+      return error("graph: output '{}': got %{}, want one of {} values", output.name, output.value, graph.nodes.size());
   return Done{};
 }
 
@@ -102,6 +105,8 @@ Result<Done> want_axes(const Node& node, std::span<const TensorType> args, int o
 Result<TensorType> broadcast_shapes(const Node& node, std::span<const TensorType> args) {
   TensorType result = args[0];
   for (size_t a = 1; a < args.size(); ++a) {
+    if (args[a].dtype != result.dtype)
+      return wrong_operand(node, static_cast<int>(a), args[a], fmt::format("elements of {}", name_of(result.dtype)));
     std::vector<Dim> shape = args[a].shape;
     if (shape.size() > result.shape.size()) std::swap(shape, result.shape);
     const size_t shift = result.shape.size() - shape.size();

@@ -14,6 +14,7 @@ Op pack() {
     TRY_DONE(want_operands(node, args, 1));
     TRY_DONE(want_axes(node, args, 0, 2));
     const int64_t panel = node.integer("panel", 1);
+    if (panel < 1 || panel > 1024) return error("pack: got panels of {} rows, want 1 to 1024", panel);
     return TensorType{DType::u8, {ceil_div(args[0].shape[0], panel) * panel, args[0].shape[1]}};
   };
   return op;

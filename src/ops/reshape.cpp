@@ -18,7 +18,7 @@ Op reshape() {
       return TensorType{x.dtype, {x.shape[0], x.shape[1] * x.shape[2]}};
     }
     TRY_DONE(want_axes(node, args, 0, 2));
-    if (!x.shape[1].is_constant() || x.shape[1].value() % heads != 0)
+    if (heads < 0 || !x.shape[1].is_constant() || x.shape[1].value() % heads != 0)
       return wrong_operand(node, 0, x, fmt::format("columns that divide by {} heads", heads));
     return TensorType{x.dtype, {x.shape[0], heads, x.shape[1].value() / heads}};
   };

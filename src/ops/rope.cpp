@@ -17,7 +17,7 @@ Op rope() {
     TRY_DONE(want_axes(node, args, 0, 3));
     for (int i : {1, 2}) {
       TRY_DONE(want_axes(node, args, i, 2));
-      if (!(args[i].shape[1] * 2 == args[0].shape[2]))
+      if (!args[i].shape[1].is_constant() || !(args[i].shape[1] * 2 == args[0].shape[2]))
         return wrong_operand(node, i, args[i], "half as many columns as a row of " + print(args[0]));
     }
     return args[0];

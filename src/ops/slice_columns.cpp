@@ -14,8 +14,8 @@ Op slice_columns() {
     TRY_DONE(want_axes(node, args, 0, 2));
     const int64_t first = node.integer("first"), count = node.integer("count");
     const Dim& columns = args[0].shape[1];
-    if (!columns.is_constant() || first < 0 || count <= 0 || first + count > columns.value())
-      return wrong_operand(node, 0, args[0], fmt::format("columns {} .. {}", first, first + count));
+    if (!columns.is_constant() || first < 0 || count <= 0 || first > columns.value() - count)
+      return wrong_operand(node, 0, args[0], fmt::format("{} columns from {} on", count, first));
     return TensorType{args[0].dtype, {args[0].shape[0], count}};
   };
   op.element = [](Emit& emit, const Node& node, const Index& at) {
