@@ -35,10 +35,10 @@ Result<Compiled> compile(const Checkpoint& checkpoint, const std::string& quant,
   TRY(const auto plans, plan_params(out.model.graph, checkpoint, quant));
   out.plans = describe_plans(out.model.graph, plans, quant);
   Graph graph = wrap_params(out.model.graph, plans);                         // each param becomes decode(encode(w))
-  graph = run_graph_passes(graph, target, watch);
+  graph = run_graph_passes(graph, target, watch, Verify::last);
   Timed timed = split_by_time(graph);                                        // needs only weights | needs a token
   out.prepare = std::move(timed.prepare);
-  out.program = run_loop_passes(lower(timed.serve, target), target, watch);
+  out.program = run_loop_passes(lower(timed.serve, target), target, watch, Verify::last);
   return out;
 }
 

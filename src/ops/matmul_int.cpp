@@ -14,6 +14,7 @@ HEARTH_SET_MEMBER(op, matmul_int)
 namespace hearth::op_set {
 namespace {
 
+constexpr int kMostGroups = 8;           // unrolled: formulas see constants, and code stays small
 const Type kF32{DType::f32, 1};
 const Type kI32{DType::i32, 1};
 
@@ -107,7 +108,11 @@ Op matmul_int() {
       group.column = var(b) * Expr(weight.block) + group.column * Expr(group.size);
       group.at.axes.push_back(Expr(0));
       Stmt body = group_products(emit, weight, x, layout, group, at.sum);
-      for (size_t i = names.size(); i-- > 0;) body = loop(names[i], Expr(weight.axes[i]), LoopKind::unrolled, body);
+      int copies = 1;
+      for (size_t i = names.size(); i-- > 0;) {
+        copies *= weight.axes[i];
+        body = loop(names[i], Expr(weight.axes[i]), copies <= kMostGroups ? LoopKind::unrolled : LoopKind::serial, body);
+      }
       return loop(b, Expr(layout.columns / weight.block), LoopKind::serial, body);
     });
   };

@@ -135,13 +135,14 @@ std::set<std::string> Counter::loops_of(const Expr& expr) const {
   return loops;
 }
 
-// Every iteration of the loops that move the index reaches other elements; the others meet the same ones again.
+// Every iteration of the loops that move the index reaches other elements; the others meet the same ones again, if they
+// run at all.
 void Counter::touch(const BufferNode* buffer, const Expr& index, Type type) {
   if (buffer->local) return;
   const std::set<std::string> loops = loops_of(index);
   std::vector<Dim> trips;
   for (const Around& loop : around_)
-    if (loops.contains(loop.var)) trips.push_back(loop.trips);
+    trips.push_back(loops.contains(loop.var) ? loop.trips : min(loop.trips, Dim(1)));
   reach_[buffer].add(trips, int64_t{type.lanes} * bytes_of(type.dtype));
 }
 

@@ -1,7 +1,7 @@
 // Cost: what a kernel moves and computes, counted from its loops as formulas over the program's sizes.
 //
 // A profile divides these by measured times. They count what the algorithm needs, not what a machine does:
-//  - bytes: each element of a buffer that an index can reach once, however often it is read; never more than the buffer has.
+//  - bytes: each element of a buffer that an index reaches counts once, however often it is read; never more than the buffer has.
 //  - dots: 2 for each product of a dot4. floats: 2 for each fma, 1 for other float arithmetic of a lane; casts, integers
 //    and comparisons are free.
 //  - A loop whose length depends on data runs `table` times where the program has that size (attention walks the pages of

@@ -29,8 +29,14 @@ Expr polynomial(const Lanes& l, const Expr& x, std::initializer_list<double> coe
   return sum;
 }
 
-// 2^n for integers -126 .. 127: the exponent's bits.
-Expr power_of_two(const Lanes& l, const Expr& n) { return bitcast(l.f32, (n + l.i(127)) << l.i(23)); }
+// A whole number below 2^22 as an integer: 1.5 * 2^23 more, it lies in the last bits. (A cast minds numbers that fit no integer,
+// which takes many instructions a lane.)
+constexpr int64_t kBitsOfShift = 0x4b400000;
+Expr shifted_bits(const Lanes& l, const Expr& n) { return bitcast(l.i32, n + l.f(12582912)); }
+Expr whole(const Lanes& l, const Expr& n) { return shifted_bits(l, n) - l.i(kBitsOfShift); }
+
+// 2^n for whole numbers -126 .. 127: the exponent's bits; the shift's own bits fall off at the left.
+Expr power_of_two(const Lanes& l, const Expr& n) { return bitcast(l.f32, (shifted_bits(l, n) << l.i(23)) + l.i(127 << 23)); }
 
 // exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2. Below -87.3: 0; above 88: exp(88).
 Expr expand_exp(const Expr& argument) {
@@ -41,7 +47,7 @@ Expr expand_exp(const Expr& argument) {
   r = fma(n, l.f(2.12194440e-4), r);
   Expr y = polynomial(l, r, {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1});
   y = fma(y, r * r, r + l.f(1));
-  y = y * power_of_two(l, cast(l.i32, n));
+  y = y * power_of_two(l, n);
   return select(argument < l.f(-87.33654), l.f(0), y);
 }
 
@@ -75,7 +81,7 @@ Expr expand_wave(const Expr& x, int quarter) {
   const Expr sine = fma(polynomial(l, z, {-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1}), z * r, r);
   const Expr cosine = fma(polynomial(l, z, {2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2}), z * z,
                           fma(z, l.f(-0.5), l.f(1)));
-  const Expr q = cast(l.i32, n) + l.i(quarter);
+  const Expr q = whole(l, n) + l.i(quarter);
   const Expr value = select((q & l.i(1)) == l.i(1), cosine, sine);
   return select((q & l.i(2)) == l.i(2), -value, value);
 }

@@ -102,6 +102,7 @@ class KernelLowering final : public Emit {
   std::string fresh(std::string_view name) override { return fmt::format("{}{}", name, counter_++); }
   const TensorType& type(Value value) override { return graph_.type(value); }
   bool dot_wants_unsigned() override { return target_.dot4 != Dot4::signed_signed; }
+  int wide_registers() override { return target_.vector_registers * target_.vector_bytes / 64; }
 
  private:
   // The one op with loops of its own among what is fused into the root: the root itself or a fused operand.

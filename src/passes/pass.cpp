@@ -7,13 +7,22 @@
 
 namespace hearth {
 
-Graph run_graph_passes(const Graph& graph, const Target& target, const Watch& watch) {
+namespace {
+
+template <class Ir>
+void check_laws(const Ir& ir, const char* after) {
+  const auto verified = verify(ir);
+  CHECK(verified.ok(), "after pass {}: {}", after, verified.message());
+}
+
+}  // namespace
+
+Graph run_graph_passes(const Graph& graph, const Target& target, const Watch& watch, Verify when) {
   Graph current = graph;
   int number = 0;
   const auto step = [&](const char* name, GraphPass pass) {
     current = clean(pass(current, target));
-    const auto verified = verify(current);
-    CHECK(verified.ok(), "after pass {}: {}", name, verified.message());
+    if (when == Verify::each_pass) check_laws(current, name);
     if (watch) watch(number, name, print(current));
     ++number;
   };
@@ -22,16 +31,16 @@ Graph run_graph_passes(const Graph& graph, const Target& target, const Watch& wa
 #include "passes/pass_list.h"
 #undef GRAPH_PASS
 #undef LOOP_PASS
+  check_laws(current, "the last one on graphs");
   return current;
 }
 
-Program run_loop_passes(const Program& program, const Target& target, const Watch& watch) {
+Program run_loop_passes(const Program& program, const Target& target, const Watch& watch, Verify when) {
   Program current = program;
   int number = static_cast<int>(graph_pass_names().size()) + 1;
   const auto step = [&](const char* name, LoopPass pass) {
     current = pass(current, target);
-    const auto verified = verify(current);
-    CHECK(verified.ok(), "after pass {}: {}", name, verified.message());
+    if (when == Verify::each_pass) check_laws(current, name);
     if (watch) watch(number, name, print(current));
     ++number;
   };
@@ -40,6 +49,7 @@ Program run_loop_passes(const Program& program, const Target& target, const Watc
 #include "passes/pass_list.h"
 #undef GRAPH_PASS
 #undef LOOP_PASS
+  check_laws(current, "the last one on loops");
   return current;
 }
 

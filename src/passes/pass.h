@@ -24,10 +24,13 @@ using LoopPass = Program (*)(const Program&, const Target&);
 // Sees the IR after each pass: number in order, name, text. For --dump and `show --ir`.
 using Watch = std::function<void(int number, const std::string& name, const std::string& text)>;
 
-// Runs every pass of its level in the order of pass_list.h; the verifier runs after each. A law broken by a pass
-// is our own bug and aborts with the IR's name. `watch` may be empty.
-Graph run_graph_passes(const Graph& graph, const Target& target, const Watch& watch);
-Program run_loop_passes(const Program& program, const Target& target, const Watch& watch);
+// When the verifier runs. Tests look after each pass; baking looks once at the end, which costs a tenth as much.
+enum class Verify { each_pass, last };
+
+// Runs every pass of its level in the order of pass_list.h. A law broken by a pass is our own bug and aborts with the
+// pass's name. `watch` may be empty.
+Graph run_graph_passes(const Graph& graph, const Target& target, const Watch& watch, Verify when = Verify::each_pass);
+Program run_loop_passes(const Program& program, const Target& target, const Watch& watch, Verify when = Verify::each_pass);
 
 std::vector<std::string> graph_pass_names();
 std::vector<std::string> loop_pass_names();

@@ -12,9 +12,9 @@ GRAPH_PASS(fuse_elementwise)      // marks what is computed inside its consumer:
 
 // On loop programs.
 LOOP_PASS(merge_launches)         // neighbouring kernels over the same extent that do not touch each other's results -> one
+LOOP_PASS(share_kernels)          // kernels that differ only in name -> one, before the passes that make them large
 LOOP_PASS(expand_math)            // exp(x), sin(x), ... -> polynomials, so that every target computes the same bits
-LOOP_PASS(unroll)                // unrolled loops of constant extent -> a copy of the body for each value
+LOOP_PASS(unroll)                 // unrolled loops of constant extent -> a copy of the body for each value
 LOOP_PASS(vectorize)              // vector loops -> vector expressions
 LOOP_PASS(tile_rows)              // independent loops -> several rows at a time in registers; variants guarded by row count
-LOOP_PASS(share_kernels)          // kernels that differ only in name -> one
 LOOP_PASS(plan_memory)            // liveness -> offsets in one arena
