@@ -80,6 +80,14 @@ std::string class_of(const std::string& name, bool matrix) {
   return "other";
 }
 
+// Biases and norms always change the answer: a file that has some the family does not know is another model.
+Result<Done> check_all_read(const Checkpoint& checkpoint, const std::map<std::string, ParamPlan>& plans) {
+  for (const auto& [name, tensor] : checkpoint.tensors)
+    if ((name.ends_with(".bias") || name.ends_with("norm.weight")) && !plans.count(name))
+      return error("weights: '{}': got a tensor that no model of this family has, want one that all tensors belong to", name);
+  return Done{};
+}
+
 }  // namespace
 
 Result<std::map<std::string, ParamPlan>> plan_params(const Graph& graph, const Checkpoint& checkpoint, const std::string& quant) {
@@ -89,6 +97,7 @@ Result<std::map<std::string, ParamPlan>> plan_params(const Graph& graph, const C
     TRY(ParamPlan plan, plan_one(node, checkpoint, quant));
     plans[node.text("name")] = plan;
   }
+  TRY_DONE(check_all_read(checkpoint, plans));
   return plans;
 }
 
