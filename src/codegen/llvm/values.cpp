@@ -3,6 +3,8 @@
 
 #include <llvm/IR/Intrinsics.h>
 
+#include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include "base/check.h"
@@ -173,7 +175,27 @@ Value* float_unary(Build& build, UnaryOp op, Value* a) {
   CHECK(false, "unary operation {} reached code generation", static_cast<int>(op));
 }
 
+// The saturating cast of f32 lanes by compares and selects: LLVM 19 takes the intrinsic apart lane by lane.
+Value* lanes_to_integer(Build& build, DType to, Value* x, int lanes) {
+  const int bits = 8 * bytes_of(to);
+  const double top = std::ldexp(1.0, is_signed(to) ? bits - 1 : bits), lowest = is_signed(to) ? -top : 0;
+  const auto number = [&](double v) { return llvm::ConstantFP::get(x->getType(), v); };
+  llvm::Type* words = with_lanes(build.getInt32Ty(), lanes);
+  Value* is_number = build.CreateFCmpORD(x, x);
+  // Below 32 bits the largest value is a float of its own; at 32 bits the lanes that reach 2^31 are put right afterwards.
+  const double most = bits < 32 ? top - 1 : 2147483520.0;
+  Value* kept = build.CreateSelect(build.CreateFCmpOLT(x, number(most)), x, number(most));
+  kept = build.CreateSelect(build.CreateFCmpOGT(kept, number(lowest)), kept, number(lowest));
+  kept = build.CreateSelect(is_number, kept, number(0));
+  Value* integer = build.CreateFPToSI(kept, words);
+  if (bits == 32)
+    return build.CreateSelect(build.CreateFCmpOGE(x, number(top)), llvm::ConstantInt::get(words, INT32_MAX), integer);
+  return build.CreateTrunc(integer, with_lanes(element_type(build.getContext(), to), lanes));
+}
+
 Value* float_to_integer(Build& build, DType to, Value* value, int lanes) {
+  const bool fits_words = bytes_of(to) < 4 || to == DType::i32;
+  if (lanes > 1 && fits_words && value->getType()->getScalarType()->isFloatTy()) return lanes_to_integer(build, to, value, lanes);
   llvm::Type* result = with_lanes(element_type(build.getContext(), to), lanes);
   const auto intrinsic = is_signed(to) ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
   return build.CreateIntrinsic(intrinsic, {result, value->getType()}, {value});
