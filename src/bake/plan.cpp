@@ -11,8 +11,6 @@
 namespace hearth {
 namespace {
 
-// Smallest first: a tensor that one scheme does not fit takes the next larger one.
-constexpr const char* kBySize[] = {"q4_0", "q4_k", "q5_k", "q6_k", "q8_0"};
 constexpr int64_t kSmall = 500'000'000, kMiddle = 4'000'000'000;     // parameters
 
 int64_t row_bytes(const std::string& storage, int64_t columns) {
@@ -25,16 +23,19 @@ int64_t row_bytes(const std::string& storage, int64_t columns) {
 
 bool is_plain(const std::string& storage) { return dtype_of(storage).has_value(); }
 
-// "q4_k" for 100 columns -> the first larger scheme whose block divides 100, or the storage it has.
+double bytes_an_element(const Scheme& scheme) { return static_cast<double>(scheme.block_bytes()) / scheme.block; }
+
+// "q4_k" for rows of 96 -> the next larger scheme whose block divides 96 (q8_0), or the storage the tensor has.
 std::string fitting_scheme(const std::string& asked, int64_t columns, const std::string& stored) {
-  const auto* begin = std::find_if(std::begin(kBySize), std::end(kBySize), [&](const char* name) { return asked == name; });
-  std::vector<std::string> candidates{asked};
-  if (begin != std::end(kBySize)) candidates.insert(candidates.end(), begin + 1, std::end(kBySize));
-  for (const std::string& name : candidates) {
-    const Scheme* scheme = find_scheme(name);
-    if (scheme && columns % scheme->block == 0) return name;
+  const Scheme& wanted = *find_scheme(asked);
+  if (columns % wanted.block == 0) return asked;
+  const Scheme* best = nullptr;
+  for (const std::string& name : scheme_names()) {
+    const Scheme& scheme = *find_scheme(name);
+    const bool fits = columns % scheme.block == 0 && bytes_an_element(scheme) >= bytes_an_element(wanted);
+    if (fits && (!best || bytes_an_element(scheme) < bytes_an_element(*best))) best = &scheme;
   }
-  return stored;
+  return best ? best->name : stored;
 }
 
 std::string shape_text(const std::vector<int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
