@@ -192,6 +192,7 @@ class Pourer {
         std::byte* out = strip.data() + (from - first) * row_bytes;
         if (source.scheme == source.from) copy_rows(source, from - start, until - from, out);
         else encode_rows(source, from - start, until - from, out);
+        drop_pages(source.tensor->bytes.subspan((from - start) * source.stored_row_bytes, (until - from) * source.stored_row_bytes));
       }
       start += source.rows;
     }

@@ -58,6 +58,15 @@ const std::string& MappedFile::path() const {
   return mapping_ ? mapping_->path : kNone;
 }
 
+void drop_pages(Bytes mapped) {
+  // Whole pages only: the bytes around belong to others.
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<uintptr_t>(mapped.data()) + page - 1) / page * page;
+  const auto last = (reinterpret_cast<uintptr_t>(mapped.data()) + mapped.size()) / page * page;
+  // Not MADV_DONTNEED: that would empty memory that is no file mapping.
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_PAGEOUT);
+}
+
 Result<std::string> read_file(const std::string& path) {
   TRY(MappedFile file, MappedFile::open(path));
   return std::string(as_text(file.bytes()));

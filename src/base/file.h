@@ -27,6 +27,10 @@ class MappedFile {
   std::shared_ptr<const Mapping> mapping_;
 };
 
+// Tells the system that these mapped bytes will not be read again soon, so that a stream over a large file stays small in
+// memory. They stay readable.
+void drop_pages(Bytes mapped);
+
 Result<std::string> read_file(const std::string& path);
 // Writes to a temporary beside `path`, then renames: a reader sees the old file or the new one, never half.
 Result<Done> write_file(const std::string& path, std::string_view contents);
