@@ -93,9 +93,10 @@ class Decoder {
     const Value v = heads_of(x, self + "v", c_.kv_heads);
     const Value keys = write(k, layer, "key"), values = write(v, layer, "value");
     const int64_t window = style_.windows.empty() ? 0 : style_.windows[static_cast<size_t>(layer)];
-    const Value heads = b_("attention", {q, keys, values, positions_, seq_, page_table_},
-                           {{"kv_heads", c_.kv_heads}, {"window", window},
-                            {"scale", 1.0 / std::sqrt(static_cast<double>(c_.head_size))}});
+    const Attrs attrs{{"kv_heads", c_.kv_heads}, {"window", window}, {"scale", 1.0 / std::sqrt(static_cast<double>(c_.head_size))}};
+    std::vector<Value> operands{q, keys, values, positions_, seq_, page_table_};
+    operands.push_back(b_("attention_parts", operands, attrs));
+    const Value heads = b_("attention", operands, attrs);
     return linear(b_("reshape", {heads}, {{"heads", int64_t{0}}}), self + "o_proj", c_.hidden, c_.heads * c_.head_size,
                   style_.output_bias);
   }

@@ -61,6 +61,8 @@ class Emit {
   const TensorType& type_of(const Node& node) const { return node.type; }
   // How this target multiplies bytes: the code's bias and the type dot4 wants for it.
   virtual bool dot_wants_unsigned() = 0;
+  // How many vectors of 16 f32 the registers hold.
+  virtual int wide_registers() = 0;
 };
 
 struct KernelBody {
