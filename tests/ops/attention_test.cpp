@@ -70,14 +70,14 @@ class Trial {
       keys_[{tokens[i].seq, tokens[i].position}] = row(k);
       values_[{tokens[i].seq, tokens[i].position}] = row(v);
     }
-    Memory together = run(tokens, q, k, v, states_), states = states_;
+    Memory together = run(tokens, q, k, v, states_, &SmallGraph::run), states = states_;
     const std::vector<float> y = as_values<float>(together["y"]);
     for (int64_t i = 0; i < n; ++i) {    // one token after the other: the same bits
       const auto part = [&](const std::vector<float>& x) {
         const int64_t width = static_cast<int64_t>(x.size()) / n;
         return std::vector<float>(x.begin() + i * width, x.begin() + (i + 1) * width);
       };
-      Memory alone = run({tokens[i]}, part(q), part(k), part(v), states);
+      Memory alone = run({tokens[i]}, part(q), part(k), part(v), states, &SmallGraph::run_whole);
       EXPECT_EQ(as_values<float>(alone["y"]), part(y)) << "token " << i << " differs alone";
       states = {{"key", alone["key"]}, {"value", alone["value"]}};
       expect_token(tokens[i], part(q), part(y));
@@ -88,13 +88,13 @@ class Trial {
 
  private:
   Memory run(const std::vector<Token>& tokens, const std::vector<float>& q, const std::vector<float>& k, const std::vector<float>& v,
-             const Memory& states) {
+             const Memory& states, void (SmallGraph::*way)(const Target&, const Sizes&, Memory&)) {
     std::vector<int32_t> positions, seq;
     for (const Token& token : tokens) positions.push_back(token.position), seq.push_back(token.seq);
     Memory memory = states;
     memory["q"] = as_bytes(q), memory["k"] = as_bytes(k), memory["v"] = as_bytes(v);
     memory["positions"] = as_bytes(positions), memory["seq"] = as_bytes(seq), memory["page_table"] = as_bytes(kPageTable);
-    graph_.run(target_, {{"tokens", static_cast<int64_t>(tokens.size())}, {"seqs", kSeqs}, {"table", kTable}, {"pages", kPages}}, memory);
+    (graph_.*way)(target_, {{"tokens", static_cast<int64_t>(tokens.size())}, {"seqs", kSeqs}, {"table", kTable}, {"pages", kPages}}, memory);
     return memory;
   }
 

@@ -70,6 +70,21 @@ TEST(GraphText, NumbersKeepTheirBits) {
   EXPECT_EQ(print(*back), print(graph));
 }
 
+// The page's example is lawful, and its table names every op.
+TEST(GraphText, TheDocumentationHolds) {
+  const auto page = read_file(HEARTH_ROOT "/docs/IR.md");
+  ASSERT_TRUE(page.ok()) << page.message();
+  const size_t start = page->find("## Graphs"), open = page->find("```\n", start) + 4;
+  ASSERT_NE(start, std::string::npos);
+  const auto graph = parse_graph(std::string_view(*page).substr(open, page->find("```", open) - open));
+  ASSERT_TRUE(graph.ok()) << graph.message();
+  const auto lawful = verify(*graph);
+  EXPECT_TRUE(lawful.ok()) << lawful.message();
+  EXPECT_EQ(graph->nodes.size(), 8u);
+  EXPECT_EQ(print(*parse_graph(print(*graph))), print(*graph));
+  for (const std::string& op : op_names()) EXPECT_NE(page->find("`" + op + "`", start), std::string::npos) << "docs/IR.md: no op '" << op << "'";
+}
+
 struct Wrong {
   const char *text, *message;
 };
