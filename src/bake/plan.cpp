@@ -32,7 +32,7 @@ std::string fitting_scheme(const std::string& asked, int64_t columns, const std:
   const Scheme* best = nullptr;
   for (const std::string& name : scheme_names()) {
     const Scheme& scheme = *find_scheme(name);
-    const bool fits = columns % scheme.block == 0 && bytes_an_element(scheme) >= bytes_an_element(wanted);
+    const bool fits = columns % scheme.block == 0 && bytes_an_element(scheme) > bytes_an_element(wanted);
     if (fits && (!best || bytes_an_element(scheme) < bytes_an_element(*best))) best = &scheme;
   }
   return best ? best->name : stored;

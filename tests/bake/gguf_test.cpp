@@ -17,10 +17,10 @@ void expect_same_as_folder(const std::string& name, uint32_t type) {
 
 // The fixtures' weights are bfloat16; float32 holds them whole and every kernel widens before it multiplies.
 TEST(Gguf, F32IsTheFolderBitForBit) {
-  for (const char* name : {"llama", "mistral", "qwen2", "qwen3"}) expect_same_as_folder(name, ggml::kF32);
+  for (const char* name : {"llama", "qwen2"}) expect_same_as_folder(name, ggml::kF32);
 }
 TEST(Gguf, BF16IsTheFolderBitForBit) {
-  for (const char* name : {"llama", "qwen3"}) expect_same_as_folder(name, ggml::kBF16);
+  for (const char* name : {"mistral", "qwen3"}) expect_same_as_folder(name, ggml::kBF16);
 }
 
 // Half floats lose bfloat16's smallest weights: close, and the same greedy ids where the reference is sure.
@@ -53,7 +53,7 @@ TEST(Gguf, QuantizedFilesAreQuantizedFoldersBitForBit) {
   const Json config = small_llama(256, 256);
   write_folder(model, config, random_tensors(config, 22));
   const std::vector<int32_t> ids = some_ids(20, 96);
-  for (const char* scheme : {"q4_0", "q8_0", "q4_k"}) {
+  for (const char* scheme : {"q8_0", "q4_k"}) {
     Engine from_folder = engine_of(baked(scratch, model, scheme));
     const std::string file = write_gguf(scratch, scheme, model, block_options(scheme));
     const Artifact artifact = baked(scratch, file, "");
