@@ -71,8 +71,12 @@ int hearth_logits(hearth_model* model, const int32_t* ids, size_t count, float* 
 /* Sum of -log p of ids[1..count) given what is before. */
 int hearth_nll(hearth_model* model, const int32_t* ids, size_t count, double* nll);
 
-/* What this machine has and what Hearth will use: CPU, features, target, threads, memory, cache.
- * options: {"cache"}. */
+/* Counts what kernels do from on != 0 until on == 0, which gives (else {}) {"runs", "threads", "waiting_ns", "kernels": {symbol: {"calls", "ns",
+ * "bytes", "dots", "floats"}}}: "ns" and "waiting_ns" (threads waiting for each other) are means over threads, the rest are sums. */
+int hearth_profile(hearth_model* model, int on, char** json);
+
+/* What this machine has and what Hearth will use: CPU, features, target, threads, memory, cache. options: {"cache", "probe",
+ * "threads"}; "probe": true measures {"probe": {"threads", "read_bytes", "dots", "floats"}}, each a second, in under a second. */
 int hearth_doctor(const char* options_json, char** json);
 
 #ifdef __cplusplus

@@ -89,6 +89,9 @@ class Model {
   Answer<std::string> describe() const {
     return detail::text_of([&](char** text) { return hearth_describe(get(), text); });
   }
+  Answer<std::string> profile(bool on) const {
+    return detail::text_of([&](char** text) { return hearth_profile(get(), on ? 1 : 0, text); });
+  }
   Answer<std::string> generate(const std::string& request, const OnText& on_text = {}) const {
     OnText kept = on_text;
     return detail::text_of([&](char** text) {

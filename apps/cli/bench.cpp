@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cli.h"
+#include "profile.h"
 #include "terminal.h"
 
 namespace cli {
@@ -16,7 +17,14 @@ struct BenchFlags {
   std::vector<int64_t> prompts{512}, generations{128};
   std::vector<int> threads;
   int repetitions = 5;
-  std::string output = "md";
+  std::string output = "md", svg;
+  bool profile = false;
+};
+
+// What bench has found so far.
+struct Found {
+  std::vector<Json> rows;
+  std::vector<Profile> profiles;                 // one a row, if asked for
 };
 
 struct Test {
@@ -71,6 +79,34 @@ std::optional<double> run_once(const hearth::api::Model& model, const Test& test
   }
   const Json timing = parse_answer(*answer);
   return timing.value("prefill_ms", 0.0) + timing.value("decode_ms", 0.0);
+}
+
+// What the machine gives now to so many threads. On failure the line is printed already.
+std::optional<Json> probe(int threads) {
+  auto machine = hearth::api::doctor(dump(Json{{"probe", true}, {"threads", threads}}));
+  if (machine) return parse_answer(*machine).value("probe", Json::object());
+  fail(machine.error);
+  return std::nullopt;
+}
+
+// One more run, counted kernel by kernel between two probes.
+std::optional<Profile> profile_once(const hearth::api::Model& model, const Test& test, int64_t vocabulary) {
+  const auto before = probe(test.threads);
+  if (!before) return std::nullopt;
+  auto started = model.profile(true);
+  const auto ms = run_once(model, test, vocabulary);
+  auto counted = model.profile(false);
+  if (!ms) return std::nullopt;
+  if (!started || !counted) {
+    fail(started ? counted.error : started.error);
+    return std::nullopt;
+  }
+  const auto after = probe(test.threads);
+  if (!after) return std::nullopt;
+  Profile profile = read_profile(parse_answer(*counted), *before, *after);
+  profile.total_ms = *ms;
+  profile.test = test.name();
+  return profile;
 }
 
 // llama-bench's keys, where they mean something here.
@@ -137,8 +173,8 @@ std::vector<Test> tests_of(const BenchFlags& flags) {
   return tests;
 }
 
-// All tests with one number of threads; rows are added as tests end. False: the line is printed already.
-bool run_tests(const BenchFlags& flags, int threads, const Surroundings& surroundings, std::vector<Json>& rows) {
+// All tests with one number of threads, added to `found` as they end. False: the line is printed already.
+bool run_tests(const BenchFlags& flags, int threads, const Surroundings& surroundings, Found& found) {
   std::vector<Test> tests = tests_of(flags);
   Json options = flags.model.options(surroundings);
   options["threads"] = threads;
@@ -161,18 +197,29 @@ bool run_tests(const BenchFlags& flags, int threads, const Surroundings& surroun
       if (!ms) return false;
       test.samples_ms.push_back(std::max(1e-6, *ms));
     }
-    rows.push_back(row_of(test, described));
+    found.rows.push_back(row_of(test, described));
+    if (!flags.profile) continue;
+    auto profile = profile_once(*model, test, vocabulary);
+    if (!profile) return false;
+    profile->model = found.rows.back().value("model_type", "");
+    found.rows.back()["profile"] = json_of(*profile);
+    found.profiles.push_back(std::move(*profile));
   }
   return true;
 }
 
 int bench(const BenchFlags& flags, const Surroundings& surroundings) {
   if (flags.model.name(surroundings).empty()) return fail("bench: no MODEL given, want a folder, a .gguf, a baked file or a name");
-  std::vector<Json> rows;
+  Found found;
   for (int threads : flags.threads.empty() ? std::vector<int>{0} : flags.threads) {
-    if (!run_tests(flags, threads, surroundings, rows)) return kFailed;
+    if (!run_tests(flags, threads, surroundings, found)) return kFailed;
   }
-  print_rows(rows, flags.output);
+  if (flags.output == "csv")
+    for (Json& row : found.rows) row.erase("profile");
+  print_rows(found.rows, flags.output);
+  if (flags.output == "md")
+    for (const Profile& profile : found.profiles) print_profile(profile);
+  if (!flags.svg.empty() && !write_file(flags.svg, roofline_svg(found.profiles))) return kFailed;
   return kDone;
 }
 
@@ -191,6 +238,8 @@ void add_bench(CLI::App& app, Context& context) {
       ->delimiter(',')->allow_extra_args(false)->check(CLI::Range(0, 1 << 24));
   command->add_option("-r,--repetitions", flags->repetitions, "runs of each test (default: 5)")->check(CLI::Range(1, 100000));
   command->add_option("-o,--output", flags->output, "md, json, jsonl or csv")->check(CLI::IsMember({"md", "json", "jsonl", "csv"}));
+  command->add_flag("--profile", flags->profile, "what each kernel takes, moves and computes, beside what the machine gives now");
+  command->add_option("--svg", flags->svg, "with --profile: a roofline picture to write")->needs("--profile");
   command->callback([=, &context] { context.exit = bench(*flags, context.surroundings); });
 }
 

@@ -8,11 +8,16 @@
 namespace cli {
 namespace {
 
-int doctor(bool json, const Surroundings& surroundings) {
-  auto answer = hearth::api::doctor(dump(Json{{"cache", surroundings.cache}}));
+struct DoctorFlags {
+  bool json = false, probe = false;
+  int threads = 0;
+};
+
+int doctor(const DoctorFlags& flags, const Surroundings& surroundings) {
+  auto answer = hearth::api::doctor(dump(Json{{"cache", surroundings.cache}, {"probe", flags.probe}, {"threads", flags.threads}}));
   if (!answer) return fail(answer.error);
   const Json machine = parse_answer(*answer);
-  if (json) {
+  if (flags.json) {
     fmt::print("{}\n", dump(machine, 2));
     return kDone;
   }
@@ -31,6 +36,10 @@ int doctor(bool json, const Surroundings& surroundings) {
   for (const Json& target : machine.value("targets", Json::array())) {
     fmt::print("code for  {:<20} {}\n", target.value("name", ""), target.value("runs", false) ? "runs here" : target.value("why", ""));
   }
+  if (!flags.probe) return kDone;
+  const Json probe = machine.value("probe", Json::object());
+  fmt::print("now       {:.0f} threads read {:.1f} GB/s; byte dots {:.0f} Gop/s; f32 fma {:.0f} Gop/s\n", number(probe, "threads"),
+             number(probe, "read_bytes") / 1e9, number(probe, "dots") / 1e9, number(probe, "floats") / 1e9);
   return kDone;
 }
 
@@ -38,9 +47,11 @@ int doctor(bool json, const Surroundings& surroundings) {
 
 void add_doctor(CLI::App& app, Context& context) {
   CLI::App* command = app.add_subcommand("doctor", "What this machine has and what Hearth will use");
-  auto json = std::make_shared<bool>(false);
-  command->add_flag("--json", *json, "as JSON");
-  command->callback([=, &context] { context.exit = doctor(*json, context.surroundings); });
+  auto flags = std::make_shared<DoctorFlags>();
+  command->add_flag("--json", flags->json, "as JSON");
+  command->add_flag("--probe", flags->probe, "measure what memory and arithmetic give now");
+  command->add_option("-t,--threads", flags->threads, "threads of the probe (default: one a core)")->check(CLI::Range(1, 1024));
+  command->callback([=, &context] { context.exit = doctor(*flags, context.surroundings); });
 }
 
 }  // namespace cli

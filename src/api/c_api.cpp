@@ -281,11 +281,25 @@ int hearth_nll(hearth_model* model, const int32_t* ids, size_t count, double* nl
   });
 }
 
+int hearth_profile(hearth_model* model, int on, char** json) {
+  return guarded("profile", [&]() -> Result<Done> {
+    TRY_DONE(need(model, "the model"));
+    hearth::Executable& executable = model->model.engine.executable();
+    executable.enable_profile(on != 0);
+    return give(on != 0 ? "{}" : dump(executable.profile()), json);
+  });
+}
+
 int hearth_doctor(const char* options_json, char** json) {
   return guarded("doctor", [&]() -> Result<Done> {
-    TRY(const hearth::Options options, hearth::Options::parse(options_json, "doctor", {"cache"}));
+    TRY(const hearth::Options options, hearth::Options::parse(options_json, "doctor", {"cache", "probe", "threads"}));
     TRY(const std::string cache, options.text("cache", ""));
-    TRY(const Json machine, hearth::describe_machine(cache));
+    TRY(const bool probe, options.flag("probe", false));
+    TRY(const int64_t threads, options.integer("threads", 0, {0, 1024}));
+    TRY(Json machine, hearth::describe_machine(cache));
+    if (probe) {
+      TRY(machine["probe"], hearth::measure_machine(static_cast<int>(threads)));
+    }
     return give(dump(machine), json);
   });
 }

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "artifact/formula.h"
+#include "bake/probe.h"
 #include "targets/target.h"
 
 namespace hearth {
@@ -92,7 +93,9 @@ Json kernels_of(const Interface& interface) {
   }
   Json kernels = Json::array();
   for (size_t i = 0; i < interface.kernels.size(); ++i) {
-    kernels.push_back({{"symbol", interface.kernels[i].symbol}, {"extent", interface.kernels[i].extent}, {"launches", uses[i]}});
+    const KernelRecord& kernel = interface.kernels[i];
+    kernels.push_back({{"symbol", kernel.symbol}, {"extent", kernel.extent}, {"launches", uses[i]}});
+    if (!kernel.bytes.empty()) kernels.back().update({{"bytes", kernel.bytes}, {"dots", kernel.dots}, {"floats", kernel.floats}});
   }
   return kernels;
 }
@@ -193,6 +196,12 @@ Result<Json> describe_machine(const std::string& cache) {
   json["device"] = device->describe();
   json["cache"] = describe_cache(cache);
   return json;
+}
+
+Result<Json> measure_machine(int threads) {
+  TRY(const Target native, find_target("native"));
+  TRY(const Probe probe, probe_machine(native, threads));
+  return Json{{"threads", probe.threads}, {"read_bytes", probe.read_bytes}, {"dots", probe.dots}, {"floats", probe.floats}};
 }
 
 }  // namespace hearth

@@ -23,6 +23,18 @@ TEST(Interface, RoundTrip) {
   EXPECT_EQ(back->model.end_ids, (std::vector<int64_t>{2, 3}));
 }
 
+TEST(Interface, CostsAreOptional) {
+  Json json = to_json(sample_interface());
+  EXPECT_FALSE(json["kernels"][0].contains("bytes"));
+  json["kernels"][0]["bytes"] = "tokens * 4";
+  json["kernels"][0]["dots"] = "0";
+  const auto back = interface_from_json(json);
+  ASSERT_TRUE(back.ok()) << back.message();
+  EXPECT_EQ(back->kernels[0].bytes, "tokens * 4");
+  EXPECT_EQ(back->kernels[0].floats, "");
+  EXPECT_EQ(to_json(*back), json);
+}
+
 TEST(Interface, EveryDamageIsNamed) {
   const Damage damages[] = {
       {"/version", 2, "bake the model again"},
@@ -53,6 +65,9 @@ TEST(Interface, EveryDamageIsNamed) {
       {"/buffers/3/elements", "tokens", "weight's constant"},
       {"/kernels/0/symbol", "many", "declared twice"},
       {"/kernels/0/extent", "rows", "declared size"},
+      {"/kernels/0/bytes", "tokens *", "'bytes'"},
+      {"/kernels/0/dots", 8, "want a string"},
+      {"/kernels/0/floats", "rows", "'floats'"},
       {"/launches/0/variants", Json::array(), "at least 1"},
       {"/launches/0/variants/0/kernel", 2, "want 0 to 1"},
       {"/launches/0/variants/0/kernel", -1, "want 0 to 1"},

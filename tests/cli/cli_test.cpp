@@ -205,6 +205,37 @@ TEST(Cli, writes_logits_and_scores_ids) {
   }
 }
 
+TEST(Cli, profiles_kernels_and_draws_them) {
+  const std::string svg = (work() / "roofline.svg").string();
+  const std::vector<std::string> base = {"bench", kEmber, "-p", "16", "-n", "4", "-r", "1", "-t", "2", "--profile"};
+  std::vector<std::string> json = base, table = base;
+  json.insert(json.end(), {"-o", "json", "--svg", svg});
+  const Ran ran = hearth(json);
+  ASSERT_EQ(ran.exit, 0) << ran.err;
+  const Json rows = Json::parse(ran.out);
+  ASSERT_EQ(rows.size(), 2u);
+  for (const Json& row : rows) {
+    const Json& profile = row["profile"];
+    double ms = profile["waiting_ms"].get<double>() + profile["outside_ms"].get<double>();
+    for (const Json& kernel : profile["kernels"]) ms += kernel["ms"].get<double>();
+    EXPECT_NEAR(ms, profile["total_ms"].get<double>(), 0.02 * profile["total_ms"].get<double>());
+    EXPECT_GT(profile["probe"]["read_gb_s"], 0);
+    EXPECT_GT(profile["kernels"][0]["bytes"], 0);
+    EXPECT_GE(profile["kernels"][0]["ms"], profile["kernels"].back()["ms"]);
+  }
+  // All weights are read once a step: 4 steps of 24.65 M parameters of two bytes.
+  double bytes = 0;
+  for (const Json& kernel : rows[1]["profile"]["kernels"]) bytes += kernel["bytes"].get<double>();
+  EXPECT_NEAR(bytes, 4 * 24.65e6 * 2, 0.1 * 4 * 24.65e6 * 2);
+  const std::string picture = file_text(svg);
+  EXPECT_TRUE(picture.starts_with("<svg")) << picture.substr(0, 80);
+  EXPECT_NE(picture.find("<circle"), std::string::npos);
+  EXPECT_EQ(picture.find("nan"), std::string::npos);
+  const Ran text = hearth(table);
+  EXPECT_NE(text.out.find("(waiting at barriers)"), std::string::npos) << text.out << text.err;
+  EXPECT_EQ(hearth({"bench", kEmber, "--svg", svg}).exit, 2);
+}
+
 TEST(Cli, benches_in_four_formats) {
   const auto bench = [](const std::string& format) {
     return hearth({"bench", kEmber, "-p", "16", "-n", "4,8", "-r", "2", "-t", "1", "-o", format});

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "tests/artifact/sample.h"
 
 namespace hearth {
@@ -184,6 +186,28 @@ TEST(Executable, Profiles) {
   EXPECT_EQ(profile["kernels"]["scale"]["calls"], 5);
   EXPECT_GT(profile["kernels"]["scale"]["ns"], 0);
   EXPECT_FALSE(profile["kernels"].contains("nothing"));
+  EXPECT_FALSE(profile["kernels"]["scale"].contains("bytes"));     // the file does not say
+  EXPECT_GE(profile["waiting_ns"], 0);
+}
+
+TEST(Executable, ProfilesSumCostsAndAllTime) {
+  Interface in = counting_interface();
+  for (KernelRecord& kernel : in.kernels) kernel.bytes = "tokens * 12", kernel.dots = "0", kernel.floats = "tokens / (tokens - 4)";
+  const Baked baked(in);
+  auto loaded = Executable::load(device("cpu"), *baked.artifact, {{"pages", 3}});
+  ASSERT_TRUE(loaded.ok());
+  loaded->enable_profile(true);
+  const auto start = std::chrono::steady_clock::now();
+  ASSERT_TRUE(loaded->run({{"tokens", 4}}).ok());        // a formula without a value counts nothing
+  ASSERT_TRUE(loaded->run({{"tokens", 6}}).ok());
+  const double ns = std::chrono::duration<double, std::nano>(std::chrono::steady_clock::now() - start).count();
+  const Json profile = loaded->profile();
+  EXPECT_EQ(profile["kernels"]["scale"]["bytes"], 120.0);
+  EXPECT_EQ(profile["kernels"]["scale"]["floats"], 3.0);
+  double sum = profile["waiting_ns"].get<double>();
+  for (const auto& kernel : profile["kernels"]) sum += kernel["ns"].get<double>();
+  EXPECT_GT(sum, 0);
+  EXPECT_LE(sum, ns);
 }
 
 }  // namespace
