@@ -11,25 +11,34 @@
 namespace hearth {
 namespace {
 
+// Whether attention_parts is there to compute long sequences part by part.
+enum class Parts { none, offered };
+
 struct Heads {
   int64_t query = 1, key = 1, size = 8, window = 0;
   double scale = 0.3;
+  Parts parts = Parts::none;
 };
 
 struct Token {
   int32_t seq, position;
 };
 
-constexpr int64_t kPages = 12, kTable = 4, kSeqs = 3;
-// Pages of three sequences, out of order; the first sequence fills three and a half.
-const std::vector<int32_t> kPageTable = {7, 2, 9, 0, 4, 11, 1, 5, 3, 10, 6, 8};
+constexpr int64_t kSeqs = 3;
+
+// Pages of every sequence, out of order.
+std::vector<int32_t> page_table(int64_t table) {
+  std::vector<int32_t> pages;
+  for (int64_t i = 0; i < kSeqs * table; ++i) pages.push_back(static_cast<int32_t>((i * 7 + 5) % (kSeqs * table)));
+  return pages;
+}
 
 SmallGraph attention_graph(const Heads& h) {
   SmallGraph g;
-  g.size("tokens", 1, 64);
+  g.size("tokens", 1, 2048);
   g.size("seqs", 1, 8);
-  g.size("table", 1, 8);
-  g.size("pages", 1, 64);
+  g.size("table", 1, 128);
+  g.size("pages", 1, 1024);
   const auto heads_of = [&](const std::string& name, int64_t heads) {
     return g("reshape", {g.input(name, "f32", "tokens", std::to_string(heads * h.size))}, {{"heads", heads}});
   };
@@ -43,8 +52,10 @@ SmallGraph attention_graph(const Heads& h) {
     return written;
   };
   const Value keys = write("key", k), values = write("value", v);
-  const Value y = g("attention", {q, keys, values, positions, seq, table},
-                    {{"kv_heads", h.key}, {"scale", h.scale}, {"window", h.window}});
+  const Attrs attrs{{"kv_heads", h.key}, {"scale", h.scale}, {"window", h.window}};
+  std::vector<Value> operands{q, keys, values, positions, seq, table};
+  if (h.parts == Parts::offered) operands.push_back(g("attention_parts", operands, attrs));
+  const Value y = g("attention", operands, attrs);
   g.output("y", g("reshape", {y}, {{"heads", int64_t{0}}}));
   return g;
 }
@@ -54,29 +65,29 @@ float rounded(float x) { return f16_to_f32(f32_to_f16(x)); }
 // Everything written so far, as one would keep it without pages.
 class Trial {
  public:
-  Trial(const Heads& heads, const Target& target) : h_(heads), target_(target), graph_(attention_graph(heads)) {
+  Trial(const Heads& heads, const Target& target, int64_t table = 4)
+      : h_(heads), target_(target), table_(table), graph_(attention_graph(heads)) {
     std::vector<uint16_t> old;           // pages hold what other sequences left behind
-    for (float value : chance_.floats(kPages * h_.key * h_.size * kPageTokens, 100)) old.push_back(f32_to_f16(value));
+    for (float value : chance_.floats(kSeqs * table * h_.key * h_.size * kPageTokens, 100)) old.push_back(f32_to_f16(value));
     states_ = {{"key", as_bytes(old)}, {"value", as_bytes(old)}};
+  }
+
+  // Writes the positions 0 .. count of a sequence.
+  void fill(int32_t seq, int32_t count) {
+    std::vector<Token> tokens;
+    for (int32_t i = 0; i < count; ++i) tokens.push_back({seq, i});
+    const Rows rows = random_rows(tokens);
+    const Memory memory = run(tokens, rows.q, rows.k, rows.v, states_, &SmallGraph::run_whole);
+    states_ = {{"key", memory.at("key")}, {"value", memory.at("value")}};
   }
 
   void step(const std::vector<Token>& tokens) {
     const int64_t n = static_cast<int64_t>(tokens.size());
-    const auto q = chance_.floats(n * h_.query * h_.size, 2), k = chance_.floats(n * h_.key * h_.size, 2), v = chance_.floats(n * h_.key * h_.size, 2);
-    for (int64_t i = 0; i < n; ++i) {
-      const auto row = [&](const std::vector<float>& x) {
-        return std::vector<float>(x.begin() + i * h_.key * h_.size, x.begin() + (i + 1) * h_.key * h_.size);
-      };
-      keys_[{tokens[i].seq, tokens[i].position}] = row(k);
-      values_[{tokens[i].seq, tokens[i].position}] = row(v);
-    }
+    const auto [q, k, v] = random_rows(tokens);
     Memory together = run(tokens, q, k, v, states_, &SmallGraph::run), states = states_;
     const std::vector<float> y = as_values<float>(together["y"]);
     for (int64_t i = 0; i < n; ++i) {    // one token after the other: the same bits
-      const auto part = [&](const std::vector<float>& x) {
-        const int64_t width = static_cast<int64_t>(x.size()) / n;
-        return std::vector<float>(x.begin() + i * width, x.begin() + (i + 1) * width);
-      };
+      const auto part = [&, at = i](const std::vector<float>& x) { return row_of(x, at, n); };
       Memory alone = run({tokens[i]}, part(q), part(k), part(v), states, &SmallGraph::run_whole);
       EXPECT_EQ(as_values<float>(alone["y"]), part(y)) << "token " << i << " differs alone";
       states = {{"key", alone["key"]}, {"value", alone["value"]}};
@@ -87,14 +98,33 @@ class Trial {
   }
 
  private:
+  struct Rows {
+    std::vector<float> q, k, v;
+  };
+
+  static std::vector<float> row_of(const std::vector<float>& x, int64_t i, int64_t rows) {
+    const int64_t width = static_cast<int64_t>(x.size()) / rows;
+    return {x.begin() + i * width, x.begin() + (i + 1) * width};
+  }
+
+  Rows random_rows(const std::vector<Token>& tokens) {
+    const int64_t n = static_cast<int64_t>(tokens.size()), width = h_.key * h_.size;
+    Rows rows{chance_.floats(n * h_.query * h_.size, 2), chance_.floats(n * width, 2), chance_.floats(n * width, 2)};
+    for (int64_t i = 0; i < n; ++i) {
+      keys_[{tokens[i].seq, tokens[i].position}] = row_of(rows.k, i, n);
+      values_[{tokens[i].seq, tokens[i].position}] = row_of(rows.v, i, n);
+    }
+    return rows;
+  }
+
   Memory run(const std::vector<Token>& tokens, const std::vector<float>& q, const std::vector<float>& k, const std::vector<float>& v,
              const Memory& states, void (SmallGraph::*way)(const Target&, const Sizes&, Memory&)) {
     std::vector<int32_t> positions, seq;
     for (const Token& token : tokens) positions.push_back(token.position), seq.push_back(token.seq);
     Memory memory = states;
     memory["q"] = as_bytes(q), memory["k"] = as_bytes(k), memory["v"] = as_bytes(v);
-    memory["positions"] = as_bytes(positions), memory["seq"] = as_bytes(seq), memory["page_table"] = as_bytes(kPageTable);
-    (graph_.*way)(target_, {{"tokens", static_cast<int64_t>(tokens.size())}, {"seqs", kSeqs}, {"table", kTable}, {"pages", kPages}}, memory);
+    memory["positions"] = as_bytes(positions), memory["seq"] = as_bytes(seq), memory["page_table"] = as_bytes(page_table(table_));
+    (graph_.*way)(target_, {{"tokens", static_cast<int64_t>(tokens.size())}, {"seqs", kSeqs}, {"table", table_}, {"pages", kSeqs * table_}}, memory);
     return memory;
   }
 
@@ -120,6 +150,7 @@ class Trial {
 
   Heads h_;
   Target target_;
+  int64_t table_;
   SmallGraph graph_;
   Chance chance_{21};
   Memory states_;
@@ -158,6 +189,17 @@ TEST(Attention, SeesItsOwnSequenceThroughItsPages) {
 TEST(Attention, WindowsEndAtEveryOffsetOfAPage) {
   const Target target = made_target(8, 16, Dot4::none);
   for (int64_t window : {1, 5, 16, 17, 33, 1000}) try_heads({2, 1, 8, window, 0.35}, target);
+}
+
+// Steps of few tokens of long sequences go part by part, longer steps do not: the same bits, also at the borders of parts.
+TEST(Attention, PartsGiveTheSameBits) {
+  for (int64_t window : {0, 600}) {
+    Trial trial({4, 2, 8, window, 0.35, Parts::offered}, made_target(16, 32, Dot4::none), 80);
+    trial.fill(0, 1020);
+    trial.fill(1, 511);
+    trial.step(joined({chunk(0, 1020, 6), chunk(1, 511, 2), chunk(2, 0, 1)}));       // nine: not by parts, each alone is
+    trial.step(joined({chunk(0, 1026, 1), chunk(1, 513, 2), chunk(2, 1, 1)}));       // four: by parts
+  }
 }
 
 // Numbers beyond f16 are kept at its ends, so a later sum never meets an infinity.

@@ -172,6 +172,10 @@ TEST(Shapes, Attention) {
        "attention: operand 0: got f32 [tokens, 4, 16], want heads that divide by 3 key heads"},
       {"attention", with({"f32 [tokens, 4, 16]", state, state}), {}, "attention: operand 0: got f32 [tokens, 4, 16], want heads that divide by 0 key heads"},
       {"attention", {"f32 [tokens, 4, 16]"}, {{"kv_heads", number(2)}}, "attention: got 1 operands, want 6"},
+      {"attention_parts", with({"f32 [tokens, 4, 16]", state, state}), {{"kv_heads", number(2)}},
+       "f32 [min(tokens, 8), 2, (table + 31) / 32, 36]"},
+      {"attention_parts", with({"f32 [tokens, 64]", state, state}), {{"kv_heads", number(2)}},
+       "attention_parts: operand 0: got f32 [tokens, 64], want 3 axes"},
   });
 }
 

@@ -52,6 +52,7 @@ class Maker {
       Scope scope;
       for (const Expr& at : {i, Expr(kColumns - 1) - i, (i * Expr(3) + Expr(5)) % Expr(kColumns), picked, Expr(c), i / Expr(4), i % Expr(4)})
         scope.weights.push_back(at), scope.inputs.push_back(row + at);
+      if (extent * 2 <= kColumns) scope.inputs.push_back(row + i * Expr(2) + Expr(1)), scope.weights.push_back(i * Expr(2));
       scope.own = row + (chance_.once_in(3) ? Expr(kColumns - 1) - i : i);
       scope.conditions = {i < Expr(chance_.below(kColumns)), t < Expr(3), load(x_, row + i) < constant(kF32, 0.25), load(y_, scope.own) < constant(kF32, 0)};
       loops.push_back(loop(name, Expr(extent), LoopKind::vector, iteration(scope)));
