@@ -1,8 +1,8 @@
 // Runs a list of kernel calls over shared blocks of memory and writes every block back.
 //
 //   player CODE.so LIST OUT
-//   list: i64 count, sizes...; i64 count, blocks as i64 bytes, bytes; i64 count, calls as name[64], i64 extent, i64 count,
-//   block numbers...
+//   list: i64 count, sizes...; i64 count, blocks as i64 bytes, bytes; i64 count, calls as name[64], i64 extent,
+//   i64 count, block numbers...
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdio.h>
