@@ -14,6 +14,7 @@ import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # One timed test after a warm-up, through node-llama-cpp; prints tokens a second. argv: model, prompt, generated, threads.
 NODE_RUN = """
 import {getLlama, LlamaLogLevel} from "node-llama-cpp";
-const [modelPath, prompt, generated, threads] = [process.argv[1], ...process.argv.slice(2).map(Number)];
+const [modelPath, prompt, generated, threads] = [process.argv[2], ...process.argv.slice(3).map(Number)];
 const llama = await getLlama({gpu: false, build: "never", maxThreads: threads, logLevel: LlamaLogLevel.error});
 const model = await llama.loadModel({modelPath, gpuLayers: 0});
 const contextSize = Math.max(prompt, generated) + 16;
@@ -47,10 +48,11 @@ def fail(text):
     sys.exit(f"race: {text}")
 
 
-def run(command, cwd=None):
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+def run(command):
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        last = next((line for line in lines if "rror" in line), lines[-1])
         fail(f"{Path(command[0]).name} ended with {done.returncode}: {last}; command: {shlex.join(command)[:300]}")
     return done.stdout
 
@@ -78,12 +80,36 @@ class Node:
         self.folder = folder
 
     def rate(self, model, test, threads):
-        command = ["node", "--input-type=module", "-e", NODE_RUN, str(Path(model).resolve()), *map(str, test), str(threads)]
-        return float(run(command, cwd=self.folder).strip().splitlines()[-1])
+        with tempfile.NamedTemporaryFile("w", dir=self.folder, suffix=".mjs") as script:       # beside node_modules, to find it
+            script.write(NODE_RUN)
+            script.flush()
+            command = ["node", script.name, str(Path(model).resolve()), *map(str, test), str(threads)]
+            return float(run(command).strip().splitlines()[-1])
 
 
 def name_of(test):
     return f"pp{test[0]}" if test[0] else f"tg{test[1]}"
+
+
+def idle_share(seconds):
+    """How much of all CPUs nobody used, from /proc/stat; 1 where there is none."""
+    def ticks():
+        with open("/proc/stat") as stat:
+            numbers = [int(word) for word in stat.readline().split()[1:]]
+        return numbers[3] + numbers[4], sum(numbers)
+    try:
+        first = ticks()
+        time.sleep(seconds)
+        last = ticks()
+        return (last[0] - first[0]) / max(1, last[1] - first[1])
+    except (OSError, IndexError, ValueError):
+        return 1
+
+
+def wait_for_quiet(most_seconds):
+    end = time.monotonic() + most_seconds
+    while time.monotonic() < end and idle_share(0.5) < 0.95:
+        pass
 
 
 def probe(hearth, threads):
@@ -96,10 +122,11 @@ def probe_text(when, probe_now):
             f"f32 fma {probe_now['floats'] / 1e9:.0f} Gop/s, load {load}")
 
 
-def race(ours, theirs, model, test, threads, pairs):
+def race(ours, theirs, model, test, threads, pairs, wait):
     """[(our rate, their rate)], the one that begins alternating."""
     rates = []
     for i in range(pairs):
+        wait_for_quiet(wait)
         order = [ours, theirs] if i % 2 == 0 else [theirs, ours]
         of = {side.name: side.rate(model, test, threads) for side in order}
         rates.append((of[ours.name], of[theirs.name]))
@@ -133,6 +160,7 @@ def arguments():
     parser.add_argument("-n", type=int, nargs="*", default=[128], help="tokens to generate (default 128)")
     parser.add_argument("-t", type=int, nargs="+", default=[os.cpu_count() or 1], help="threads (default: all)")
     parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="let other work end before each pair, so long at most")
     parser.add_argument("--json", metavar="FILE", help="all rates, too")
     return parser.parse_args()
 
@@ -172,7 +200,7 @@ def main():
             for test in tests:
                 for theirs in sides:
                     before = probe_text("before", probe(args.hearth, threads))
-                    rows.append(row_of(model, test, threads, theirs, race(ours, theirs, model, test, threads, args.pairs)))
+                    rows.append(row_of(model, test, threads, theirs, race(ours, theirs, model, test, threads, args.pairs, args.wait)))
                     after = probe_text("after", probe(args.hearth, threads))
                     notes.append(f"- {Path(model).stem} {name_of(test)}, {threads} threads, {theirs.name}: {before}; {after}")
     print_table(rows)
