@@ -240,15 +240,18 @@ Result<ExprPtr> SchemaCompiler::number(const Schema& schema, uint32_t types, con
 Result<ExprPtr> SchemaCompiler::values(const Schema& schema, const Where& where) {
   if (schema.contains("enum") && (!schema["enum"].is_array() || schema["enum"].size() > 100'000))
     return wrong(where, "'enum' must be a list of at most 100000 values");
-  TRY(const Schema merged, document_.merge(schema, schema, where.path));
-  TRY(const uint32_t types, types_of(schema, where.path));
-  for (const auto& [keyword, unused] : schema.items())
-    if (std::any_of(std::begin(kHints), std::end(kHints), [&](const Hint& hint) { return keyword == hint.keyword; }))
-      return wrong(where, fmt::format("'{}' beside 'enum' or 'const' is not supported; leave out the values it forbids", keyword));
+  const Schema values = schema.contains("const") ? Schema::array({schema["const"]}) : schema["enum"];
+  bool judge = false;
+  for (const auto& [keyword, unused] : schema.items()) judge |= keyword != "enum" && !is_annotation(keyword);
+  Schema rest = schema;
+  if (!schema.contains("const")) rest.erase("enum");
   std::vector<std::string> texts;
   std::vector<ExprPtr> ways;
-  for (const Schema& value : merged["enum"]) {
-    if ((type_of_value(value) & types) == 0) continue;
+  for (const Schema& value : values) {
+    if (judge) {
+      TRY(const bool good, document_.holds(rest, value, where.path));
+      if (!good) continue;
+    }
     if (value.is_structured())
       ways.push_back(literal_json(value));
     else

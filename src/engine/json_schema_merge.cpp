@@ -9,6 +9,7 @@ namespace hearth::grammar {
 namespace {
 
 constexpr int kMaxDepth = 32;
+constexpr size_t kMaxParts = 300;
 
 struct TypeName {
   const char* name;
@@ -123,11 +124,20 @@ constexpr KeywordRule kRules[] = {
     {"maxLength", Rule::tighter_high}, {"maxItems", Rule::tighter_high}, {"maxProperties", Rule::tighter_high},
     {"pattern", Rule::list}, {"format", Rule::list}, {"anyOf", Rule::concat}, {"oneOf", Rule::concat}};
 
+// Adds schemas to the allOf of `out`, each once.
+Result<Done> assert_also(const Schema& parts, Schema& out, const std::string& where) {
+  Schema& list = out["allOf"];
+  if (list.is_null()) list = Schema::array();
+  for (const Schema& part : as_list(parts))
+    if (std::find(list.begin(), list.end(), part) == list.end()) list.push_back(part);
+  if (list.size() > kMaxParts) return error("json schema: '{}': 'allOf' becomes more than {} schemas", where, kMaxParts);
+  return Done{};
+}
+
 Result<Done> merge_keyword(const std::string& keyword, const Schema& x, const Schema& y, Schema& out, const std::string& where) {
   const auto known = std::find_if(std::begin(kRules), std::end(kRules), [&](const KeywordRule& rule) { return keyword == rule.keyword; });
   if (keyword == "allOf") {
-    for (const Schema* side : {&x, &y})
-      for (const Schema& part : as_list(*side)) out["allOf"].push_back(part);
+    for (const Schema* side : {&x, &y}) TRY_DONE(assert_also(*side, out, where));
     return Done{};
   }
   if (x == y || is_annotation(keyword)) {
@@ -146,7 +156,7 @@ Result<Done> merge_keyword(const std::string& keyword, const Schema& x, const Sc
   } else if (rule == Rule::concat) {
     // One stays where it was, the other is asserted beside it.
     out[keyword] = x;
-    out["allOf"].push_back(Schema{{keyword, y}});
+    return assert_also(Schema::array({Schema{{keyword, y}}}), out, where);
   } else if (keyword == "multipleOf" && x.is_number_integer() && y.is_number_integer() && x > 0 && y > 0 && x < 1'000'000 && y < 1'000'000) {
     const int64_t a = x, b = y;
     out[keyword] = a / std::gcd(a, b) * b;
@@ -154,6 +164,36 @@ Result<Done> merge_keyword(const std::string& keyword, const Schema& x, const Sc
     return error("json schema: '{}': two different '{}' in one allOf are not supported", where, keyword);
   }
   return Done{};
+}
+
+// Keywords that holds() judges, or that merge_values() has already taken care of.
+bool is_judged(const std::string& keyword) {
+  static constexpr const char* kNames[] = {"type", "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
+                                           "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "properties",
+                                           "required", "additionalProperties", "items", "prefixItems", "uniqueItems"};
+  return std::any_of(std::begin(kNames), std::end(kNames), [&](const char* name) { return keyword == name; });
+}
+
+bool within_limits(const Schema& schema, const Schema& value) {
+  const auto limits = [&](const char* low, const char* high, double size) {
+    const auto min = schema.find(low), max = schema.find(high);
+    return (min == schema.end() || !min->is_number() || size >= min->get<double>()) &&
+           (max == schema.end() || !max->is_number() || size <= max->get<double>());
+  };
+  if (value.is_string()) {
+    const std::string text = value;
+    const auto chars = std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; });
+    return limits("minLength", "maxLength", static_cast<double>(chars));
+  }
+  if (value.is_array()) return limits("minItems", "maxItems", static_cast<double>(value.size()));
+  if (value.is_object()) return limits("minProperties", "maxProperties", static_cast<double>(value.size()));
+  if (!value.is_number()) return true;
+  if (!limits("minimum", "maximum", value.get<double>())) return false;
+  if (schema.contains("exclusiveMinimum") && value <= schema["exclusiveMinimum"]) return false;
+  if (schema.contains("exclusiveMaximum") && value >= schema["exclusiveMaximum"]) return false;
+  if (!schema.contains("multipleOf") || !schema["multipleOf"].is_number()) return true;
+  const double times = value.get<double>() / schema["multipleOf"].get<double>();
+  return times == std::round(times);
 }
 
 }  // namespace
@@ -270,12 +310,41 @@ Result<Schema> SchemaDocument::merge(const Schema& left, const Schema& right, co
       if (side == &a && b.contains(keyword)) {
         TRY_DONE(merge_keyword(keyword, value, b[keyword], out, where));
       } else if (keyword == "allOf") {
-        for (const Schema& part : as_list(value)) out["allOf"].push_back(part);
+        TRY_DONE(assert_also(value, out, where));
       } else {
         out[keyword] = value;
       }
     }
   return out;
+}
+
+Result<bool> SchemaDocument::holds(const Schema& reference, const Schema& value, const std::string& where) const {
+  TRY(const Schema schema, inlined(reference, where, 0));
+  if (schema.is_boolean()) return schema.get<bool>();
+  if (!schema.is_object()) return error("json schema: '{}': a schema must be an object or a boolean", where);
+  for (const auto& [keyword, unused] : schema.items())
+    if (!is_annotation(keyword) && !is_judged(keyword))
+      return error("json schema: '{}': '{}' beside 'enum' or 'const' is not supported; leave out the values it forbids", where, keyword);
+  TRY(const uint32_t types, types_of(schema, where));
+  Schema allowed = Schema::object();
+  merge_values(schema, schema, allowed);
+  const auto is_value = [&](const Schema& other) { return same_value(value, other); };
+  if (allowed.contains("enum") && std::none_of(allowed["enum"].begin(), allowed["enum"].end(), is_value)) return false;
+  if ((type_of_value(value) & types) == 0 || !within_limits(schema, value)) return false;
+  if (value.is_object()) {
+    for (const Schema& name : part_or(schema, "required", kNoNames))
+      if (!name.is_string() || !value.contains(name.get<std::string>())) return false;
+    for (const auto& [key, inner] : value.items()) {
+      TRY(const bool good, holds(property(schema, key), inner, where));
+      if (!good) return false;
+    }
+  }
+  const Schema& prefix = part_or(schema, "prefixItems", kNoNames);
+  for (size_t i = 0; value.is_array() && i < value.size(); ++i) {
+    TRY(const bool good, holds(prefix.is_array() && i < prefix.size() ? prefix[i] : part_or(schema, "items", kAnything), value[i], where));
+    if (!good) return false;
+  }
+  return true;
 }
 
 Schema SchemaDocument::follow(const Schema& schema) const {

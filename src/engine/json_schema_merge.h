@@ -23,6 +23,8 @@ class SchemaDocument {
   Result<const Schema*> resolve(const std::string& ref, const std::string& where) const;
   // The schema that asserts what both do. `pattern` and `format` may become lists of strings.
   Result<Schema> merge(const Schema& a, const Schema& b, const std::string& where) const;
+  // Does `value` satisfy `schema`? An error where that needs a keyword that is not judged here (pattern, anyOf, ...).
+  Result<bool> holds(const Schema& schema, const Schema& value, const std::string& where) const;
   // Is it certain that no value satisfies both?
   bool exclude(const Schema& a, const Schema& b, int depth = 0) const;
 
