@@ -85,6 +85,9 @@ Result<Done> check_plain(const ModelOptions& options, const std::string& path, c
   if (!options.quant.empty()) {
     return error("model: '{}' is baked already, --quant {} has no effect on it; bake its source again", path, options.quant);
   }
+  if (!options.kv.empty()) {
+    return error("model: '{}' is baked already, --kv {} has no effect on it; bake its source again", path, options.kv);
+  }
   if (options.target != "native" && options.target != artifact.interface().target) {
     return error("model: '{}' is baked for {}, --target {} has no effect on it; bake its source again", path,
                  artifact.interface().target, options.target);
@@ -95,8 +98,8 @@ Result<Done> check_plain(const ModelOptions& options, const std::string& path, c
 }  // namespace
 
 const std::vector<std::string>& ModelOptions::keys() {
-  static const std::vector<std::string> keys = {"model",   "quant", "target",  "threads", "context",
-                                                "chunk",   "cache", "on_full", "hub",     "dump"};
+  static const std::vector<std::string> keys = {"model", "quant", "kv",      "target", "threads", "context",
+                                                "chunk", "cache", "on_full", "hub",    "dump"};
   return keys;
 }
 
@@ -104,6 +107,7 @@ Result<ModelOptions> ModelOptions::read(const Options& options) {
   ModelOptions read;
   TRY(read.model, options.text("model", ""));
   TRY(read.quant, options.text("quant", ""));
+  TRY(read.kv, options.text("kv", ""));
   TRY(read.target, options.text("target", "native"));
   if (read.target.empty()) read.target = "native";
   TRY(read.dump, options.text("dump", ""));
@@ -127,6 +131,7 @@ Result<Order> order_of(const ModelOptions& options, const OnProgress& on_progres
   Order order;
   order.model = path;
   order.quant = options.quant;
+  order.kv = options.kv;
   order.target = options.target;
   order.dump = options.dump;
   order.threads = options.threads;

@@ -16,6 +16,7 @@
 #include "passes/lower.h"
 #include "passes/pass.h"
 #include "passes/split_by_time.h"
+#include "passes/store_kv.h"
 
 namespace hearth {
 namespace {
@@ -27,14 +28,35 @@ struct Compiled {
   Json plans;
 };
 
-Result<Compiled> compile(const Checkpoint& checkpoint, const std::string& quant, const Target& target, const Watch& watch) {
+struct Choices {
+  std::string quant, kv;
+  Target target;
+};
+
+Result<std::string> chosen_kv(const std::string& asked) {
+  const auto& known = kv_types();
+  if (asked.empty() || std::find(known.begin(), known.end(), asked) != known.end()) return asked.empty() ? "f16" : asked;
+  return error("bake: got --kv {}, want {}", asked, fmt::join(known, " or "));
+}
+
+Result<Choices> choose(const Checkpoint& checkpoint, const Order& order) {
+  Choices choices;
+  TRY(choices.quant, chosen_quant(checkpoint, order.quant));
+  TRY(choices.kv, chosen_kv(order.kv));
+  TRY(choices.target, find_target(order.target));
+  return choices;
+}
+
+Result<Compiled> compile(const Checkpoint& checkpoint, const Choices& choices, const Watch& watch) {
+  const Target& target = choices.target;
   Compiled out;
   ModelSource source{checkpoint.config, {}};
   for (const auto& [name, tensor] : checkpoint.tensors) source.tensors.insert(name);
   TRY(out.model, build_model(source));                                       // symbolic dims, named params, no bytes
-  TRY(const auto plans, plan_params(out.model.graph, checkpoint, quant));
-  out.plans = describe_plans(out.model.graph, plans, quant);
-  Graph graph = wrap_params(out.model.graph, plans);                         // each param becomes decode(encode(w))
+  TRY(const auto plans, plan_params(out.model.graph, checkpoint, choices.quant));
+  out.plans = describe_plans(out.model.graph, plans, choices.quant);
+  Graph graph = store_kv(out.model.graph, choices.kv);
+  graph = wrap_params(graph, plans);                                         // each param becomes decode(encode(w))
   graph = run_graph_passes(graph, target, watch, Verify::last);
   Timed timed = split_by_time(graph);                                        // needs only weights | needs a token
   out.prepare = std::move(timed.prepare);
@@ -87,13 +109,13 @@ int thread_count(const Order& order) {
 
 Result<Done> bake(const Order& order) {
   TRY(const Checkpoint checkpoint, open_checkpoint(order.model));            // names -> mapped bytes, config
-  TRY(const std::string quant, chosen_quant(checkpoint, order.quant));
-  TRY(const Target target, find_target(order.target));
+  TRY(const Choices choices, choose(checkpoint, order));
+  const Target& target = choices.target;
   const auto progress = [&](double done) {
     if (order.on_progress) order.on_progress({"compile", done, 1});
   };
   progress(0);
-  TRY(const Compiled compiled, compile(checkpoint, quant, target, dump_into(order.dump)));
+  TRY(const Compiled compiled, compile(checkpoint, choices, dump_into(order.dump)));
   progress(0.2);
   TRY(const Code code, emit(compiled.program, target, thread_count(order))); // object bytes
   progress(1);
@@ -102,7 +124,8 @@ Result<Done> bake(const Order& order) {
   interface.features = target.features;
   TRY(interface.model, card_of(compiled.model, checkpoint));
   for (const auto& [key, value] : compiled.plans.items()) interface.model.details[key] = value;
-  interface.model.details["quant"] = quant;
+  interface.model.details["quant"] = choices.quant;
+  interface.model.details["kv"] = choices.kv;
   interface.model.details["quant_asked"] = order.quant;
   interface.model.details["code_bytes"] = code.bytes.size();
   ThreadPool pool(thread_count(order));
@@ -110,10 +133,9 @@ Result<Done> bake(const Order& order) {
 }
 
 Result<std::string> cache_key(const Checkpoint& checkpoint, const Order& order) {
-  TRY(const std::string quant, chosen_quant(checkpoint, order.quant));
-  TRY(const Target target, find_target(order.target));
-  std::string safe = quant == "as stored" ? "stored" : quant;
-  return fmt::format("{}-{}-{}-{}", checkpoint.identity, safe, target.name, HEARTH_COMPILER_HASH);
+  TRY(const Choices choices, choose(checkpoint, order));
+  const std::string quant = choices.quant == "as stored" ? "stored" : choices.quant;
+  return fmt::format("{}-{}-kv_{}-{}-{}", checkpoint.identity, quant, choices.kv, choices.target.name, HEARTH_COMPILER_HASH);
 }
 
 Result<std::string> ir_after(const Order& order, const std::string& pass) {
@@ -121,11 +143,10 @@ Result<std::string> ir_after(const Order& order, const std::string& pass) {
   if (std::find(names.begin(), names.end(), pass) == names.end())
     return error("show: got --ir {}, want one of {}", pass, fmt::join(names, ", "));
   TRY(const Checkpoint checkpoint, open_checkpoint(order.model));
-  TRY(const std::string quant, chosen_quant(checkpoint, order.quant));
-  TRY(const Target target, find_target(order.target));
+  TRY(const Choices choices, choose(checkpoint, order));
   std::string found, last_graph, last_loops;
   const size_t graph_passes = graph_pass_names().size();
-  TRY(const Compiled compiled, compile(checkpoint, quant, target, [&](int number, const std::string& name, const std::string& text) {
+  TRY(const Compiled compiled, compile(checkpoint, choices, [&](int number, const std::string& name, const std::string& text) {
         if (name == pass) found = text;
         (static_cast<size_t>(number) < graph_passes ? last_graph : last_loops) = text;
       }));

@@ -27,7 +27,7 @@ enum class OpClass {
   row,           // a row from a row, loops within it: `row`
   contraction,   // finishes each element of [rows, columns] once, any order: `kernel`
   kernel,        // a kernel of its own; operands must lie in memory: `kernel`
-  effect,        // stores elements of its operand into a state: `write`
+  effect,        // stores its operand into a state: elements one by one: `write`, or else row by row: `row`
 };
 
 // A weight operand as its readers see it: rows in panels, columns in blocks, a block's elements on nested axes.
@@ -76,7 +76,7 @@ struct Op {
   std::function<Result<TensorType>(const Node&, std::span<const TensorType>)> shape;
   std::function<Expr(Emit&, const Node&, const Index&)> element;             // injective
   std::function<Stmt(Emit&, const Node&, const Index& row, Buffer out)> reduce;   // row_reduce: out[0] = ...
-  std::function<Stmt(Emit&, const Node&, const Index& row)> row;             // row
+  std::function<Stmt(Emit&, const Node&, const Index& row)> row;             // row; effect without `write`
   std::function<KernelBody(Emit&, const Node&)> kernel;                      // contraction, kernel
   std::function<Stmt(Emit&, const Node&, const Index&, Expr)> write;         // effect
 };

@@ -108,7 +108,7 @@ class Fuser {
     fused_[static_cast<size_t>(v)] = true;
     const Value end = end_of_chain(v);
     const bool alone = end >= 0 && end != v && std::find(ends_.begin(), ends_.end(), end) == ends_.end();
-    const bool allowed = alone && (kind(end) == OpClass::injective || kind(end) == OpClass::effect);
+    const bool allowed = alone && (kind(end) == OpClass::injective || op_of(graph_[end]).write);
     const bool by_rows = kind(v) == OpClass::row || !allowed || !reduces_first(end);      // a product finishes no whole rows
     fused_[static_cast<size_t>(v)] = allowed && by_rows;
     if (allowed && by_rows) ends_.push_back(end);

@@ -182,6 +182,7 @@ class KernelLowering final : public Emit {
   Stmt row_body(const TensorType& type, const Index& row) {
     const Node& root = graph_[root_];
     if (anchor_ >= 0) return op_of(graph_[anchor_]).row(*this, graph_[anchor_], row);
+    if (op_of(root).kind == OpClass::effect && !op_of(root).write) return op_of(root).row(*this, root, row);
     if (op_of(root).kind == OpClass::row_reduce) {
       const Buffer out = local_buffer(fresh("stat"), DType::f32, 1);
       Index at = row;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "ops/pages.h"
 #include "tests/support/small_graph.h"
@@ -18,6 +19,9 @@ struct Heads {
   int64_t query = 1, key = 1, size = 8, window = 0;
   double scale = 0.3;
   Parts parts = Parts::none;
+  DType kept = DType::f16;               // u8: int8 codes with scales
+
+  KvPages pages() const { return {KvPart::key, kept, key, size}; }
 };
 
 struct Token {
@@ -45,9 +49,10 @@ SmallGraph attention_graph(const Heads& h) {
   const Value q = heads_of("q", h.query), k = heads_of("k", h.key), v = heads_of("v", h.key);
   const Value positions = g.input("positions", "i32", "tokens"), seq = g.input("seq", "i32", "tokens");
   const Value table = g.input("page_table", "i32", "seqs", "table");
-  const std::string elements = fmt::format("pages * {}", h.key * h.size * kPageTokens);
+  const std::string elements = fmt::format("pages * {}", h.pages().page_elements());
   const auto write = [&](const std::string& name, Value x) {
-    const Value written = g("kv_write", {g.state(name, "f16", elements), x, positions, seq, table}, {{"part", name}});
+    const Value written = g(h.kept == DType::f16 ? "kv_write" : "kv_write_q8_0",
+                            {g.state(name, std::string(name_of(h.kept)), elements), x, positions, seq, table}, {{"part", name}});
     g.output(name, written);
     return written;
   };
@@ -62,13 +67,31 @@ SmallGraph attention_graph(const Heads& h) {
 
 float rounded(float x) { return f16_to_f32(f32_to_f16(x)); }
 
+// A token's keys or values as they are read back: a scale for each group of a head.
+std::vector<float> read_back(const Heads& h, std::vector<float> row) {
+  const size_t group = static_cast<size_t>(h.pages().group());
+  if (h.kept == DType::f16) std::transform(row.begin(), row.end(), row.begin(), rounded);
+  for (size_t first = 0; h.kept == DType::u8 && first < row.size(); first += group) {
+    float peak = 0;
+    for (size_t i = first; i < first + group; ++i) peak = std::max(peak, std::fabs(row[i]));
+    const float scale = rounded(peak / 127);
+    for (size_t i = first; i < first + group; ++i) {
+      const float whole = std::nearbyint(std::clamp(row[i] * (1 / scale), -127.f, 127.f)) * scale;
+      EXPECT_LE(std::fabs(whole - row[i]), scale * 0.57f);     // half a step; at the peak what rounding the scale takes
+      row[i] = whole;
+    }
+  }
+  return row;
+}
+
 // Everything written so far, as one would keep it without pages.
 class Trial {
  public:
   Trial(const Heads& heads, const Target& target, int64_t table = 4)
       : h_(heads), target_(target), table_(table), graph_(attention_graph(heads)) {
     std::vector<uint16_t> old;           // pages hold what other sequences left behind
-    for (float value : chance_.floats(kSeqs * table * h_.key * h_.size * kPageTokens, 100)) old.push_back(f32_to_f16(value));
+    const int64_t bytes = kSeqs * table * h_.pages().page_elements() * static_cast<int64_t>(bytes_of(h_.kept));
+    for (float value : chance_.floats(bytes / 2, 100)) old.push_back(f32_to_f16(value));
     states_ = {{"key", as_bytes(old)}, {"value", as_bytes(old)}};
   }
 
@@ -111,8 +134,8 @@ class Trial {
     const int64_t n = static_cast<int64_t>(tokens.size()), width = h_.key * h_.size;
     Rows rows{chance_.floats(n * h_.query * h_.size, 2), chance_.floats(n * width, 2), chance_.floats(n * width, 2)};
     for (int64_t i = 0; i < n; ++i) {
-      keys_[{tokens[i].seq, tokens[i].position}] = row_of(rows.k, i, n);
-      values_[{tokens[i].seq, tokens[i].position}] = row_of(rows.v, i, n);
+      keys_[{tokens[i].seq, tokens[i].position}] = read_back(h_, row_of(rows.k, i, n));
+      values_[{tokens[i].seq, tokens[i].position}] = read_back(h_, row_of(rows.v, i, n));
     }
     return rows;
   }
@@ -138,10 +161,10 @@ class Trial {
       for (int32_t p = first; p <= token.position; ++p) {
         double score = 0;
         for (int64_t d = 0; d < h_.size; ++d)
-          score += static_cast<double>(q[static_cast<size_t>(head * h_.size + d)]) * rounded(keys_.at({token.seq, p})[static_cast<size_t>(base + d)]);
+          score += static_cast<double>(q[static_cast<size_t>(head * h_.size + d)]) * keys_.at({token.seq, p})[static_cast<size_t>(base + d)];
         const double weight = std::exp(score * h_.scale);
         total += weight;
-        for (int64_t d = 0; d < h_.size; ++d) sum[static_cast<size_t>(d)] += weight * rounded(values_.at({token.seq, p})[static_cast<size_t>(base + d)]);
+        for (int64_t d = 0; d < h_.size; ++d) sum[static_cast<size_t>(d)] += weight * values_.at({token.seq, p})[static_cast<size_t>(base + d)];
       }
       for (double s : sum) want.push_back(s / total);
     }
@@ -186,6 +209,10 @@ TEST(Attention, SeesItsOwnSequenceThroughItsPages) {
   try_heads({1, 1, 6, 0, 0.4}, target);
 }
 
+TEST(Attention, ReadsCodesAndScales) {
+  for (int64_t size : {6, 16, 64, 80}) try_heads({4, 2, size, 0, 0.2, Parts::none, DType::u8}, made_target(16, 32, Dot4::none));
+}
+
 TEST(Attention, WindowsEndAtEveryOffsetOfAPage) {
   const Target target = made_target(8, 16, Dot4::none);
   for (int64_t window : {1, 5, 16, 17, 33, 1000}) try_heads({2, 1, 8, window, 0.35}, target);
@@ -194,11 +221,31 @@ TEST(Attention, WindowsEndAtEveryOffsetOfAPage) {
 // Steps of few tokens of long sequences go part by part, longer steps do not: the same bits, also at the borders of parts.
 TEST(Attention, PartsGiveTheSameBits) {
   for (int64_t window : {0, 600}) {
-    Trial trial({4, 2, 8, window, 0.35, Parts::offered}, made_target(16, 32, Dot4::none), 80);
+    const DType kept = window == 0 ? DType::f16 : DType::u8;
+    Trial trial({4, 2, 8, window, 0.35, Parts::offered, kept}, made_target(16, 32, Dot4::none), 80);
     trial.fill(0, 1020);
     trial.fill(1, 511);
     trial.step(joined({chunk(0, 1020, 6), chunk(1, 511, 2), chunk(2, 0, 1)}));       // nine: not by parts, each alone is
     trial.step(joined({chunk(0, 1026, 1), chunk(1, 513, 2), chunk(2, 1, 1)}));       // four: by parts
+  }
+}
+
+// With scales, no number at all leaves an infinity or a NaN behind.
+TEST(Attention, KvWriteQ8_0KeepsNumbersFinite) {
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  const Heads heads{1, 1, 8, 0, 0.0, Parts::none, DType::u8};
+  for (float odd : {inf, -inf, nan, 3e38f, 1e-30f, 0.f}) {
+    SmallGraph g = attention_graph(heads);
+    const std::vector<float> row = {1, odd, -1, odd, 0, 5, odd, odd};
+    Memory memory{{"q", as_bytes(std::vector<float>(8))}, {"k", as_bytes(row)}, {"v", as_bytes(row)}};
+    memory["positions"] = as_bytes(std::vector<int32_t>{0}), memory["seq"] = as_bytes(std::vector<int32_t>{0});
+    memory["page_table"] = as_bytes(std::vector<int32_t>{0});
+    memory["key"] = memory["value"] = std::vector<std::byte>(static_cast<size_t>(heads.pages().page_elements()));
+    g.run(made_target(16, 32, Dot4::none), {{"tokens", 1}, {"seqs", 1}, {"table", 1}, {"pages", 1}}, memory);
+    const size_t scales = static_cast<size_t>(heads.pages().codes() / 2);
+    for (const char* part : {"key", "value"})
+      EXPECT_TRUE(std::isfinite(f16_to_f32(as_values<uint16_t>(memory[part])[scales]))) << odd;
+    for (float y : as_values<float>(memory["y"])) EXPECT_TRUE(std::isfinite(y)) << odd;
   }
 }
 
