@@ -45,9 +45,10 @@ std::map<std::string, std::vector<float>> golden_tensors(const std::string& fold
   return out;
 }
 
-Artifact baked(const Scratch& scratch, const std::string& model, const std::string& quant, const std::string& target) {
+Artifact baked(const Scratch& scratch, const std::string& model, const std::string& quant, const std::string& target,
+               const std::string& kv) {
   const std::string name = std::filesystem::path(model).filename().string() + "-" + quant + "-" + target + ".hearth";
-  const Order order{.model = model, .quant = quant, .target = target, .out = scratch.path(name)};
+  const Order order{.model = model, .quant = quant, .kv = kv, .target = target, .out = scratch.path(name)};
   const auto done = bake(order);
   EXPECT_TRUE(done.ok()) << done.message();
   const auto artifact = Artifact::open(order.out);

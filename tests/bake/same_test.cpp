@@ -32,6 +32,24 @@ TEST(Same, EveryRowOfALogitsCall) {
   }
 }
 
+// Beyond 512 positions attention goes part by part in short steps and by tiles in long ones.
+TEST(Same, AcrossPartsOfLongSequences) {
+  const std::vector<int32_t> all = json_at(HEARTH_ROOT "/tests/fixtures/ember/golden.json")["perplexity"]["ids"];
+  const std::span<const int32_t> ids(all.data(), 1000);
+  for (const char* kv : {"f16", "q8_0"}) {
+    const Scratch scratch;
+    const Artifact artifact = baked(scratch, ember(), "q8_0", "native", kv);
+    const auto sum = [&](const Steps& steps) { return engine_of(artifact, steps).negative_log_likelihood(ids); };
+    const auto truth = sum({.threads = 1, .chunk = 64});
+    ASSERT_TRUE(truth.ok()) << truth.message();
+    for (int64_t chunk : {1, 6, 8, 9, 35}) {
+      const auto got = sum({.threads = 3, .chunk = chunk});
+      ASSERT_TRUE(got.ok()) << got.message();
+      EXPECT_EQ(*got, *truth) << kv << ", chunks of " << chunk;
+    }
+  }
+}
+
 TEST(Same, SeedAndPromptGiveTheSameIds) {
   const Scratch scratch;
   const Artifact artifact = baked(scratch, fixture("qwen2"), "q4_0");
