@@ -11,7 +11,8 @@ namespace {
 
 constexpr double kWidth = 860, kHeight = 540, kLeft = 78, kRight = 24, kTop = 64, kBottom = 56;
 constexpr double kLetter = 6.3, kLine = 14;      // of 11 px text
-constexpr double kLabelled = 0.01;               // share of the time from which a dot gets its name
+constexpr double kLabelled = 0.015;              // share of the kernels' time from which a dot gets its name
+const char* const kHalo = "stroke=\"#fcfcfa\" stroke-width=\"3\" paint-order=\"stroke\" stroke-linejoin=\"round\"";
 const char* const kMemoryColor = "#1f6fb4";
 const char* const kComputeColor = "#c2571a";
 
@@ -139,7 +140,7 @@ std::string label(const std::string& text, double x, double y, double radius, st
         if (ring > 0)
           svg += fmt::format("<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#bbb\"/>\n", x, y,
                              side > 0 ? left - 2 : left + width + 2, middle);
-        return svg + text_at(left, middle + 4, text, "");
+        return svg + text_at(left, middle + 4, text, kHalo);
       }
     }
   }
@@ -171,7 +172,7 @@ std::string panel(const Profile& profile) {
                        100 * dot.share, 100 * dot.kernel->of_peak(roofs));
   }
   for (const Dot& dot : dots) {
-    if (dot.share < kLabelled) continue;
+    if (dot.kernel->ms < kLabelled * profile.kernels_ms()) continue;
     const std::string name = dot.kernel->symbol.starts_with("k_") ? dot.kernel->symbol.substr(2) : dot.kernel->symbol;
     svg += label(fmt::format("{}: {:.0f}% of time, {:.0f}% of peak", name, 100 * dot.share, 100 * dot.kernel->of_peak(roofs)),
                  axes.x(dot.intensity), axes.y(dot.rate), radius_of(dot), taken);

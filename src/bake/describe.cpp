@@ -55,6 +55,13 @@ Json sampling_defaults(const Json& generation) {
   return values;
 }
 
+// A formula the reader takes; one too long for it says nothing.
+std::string cost_text(const Dim& cost) {
+  constexpr size_t kMost = 4000;
+  const std::string text = cost.text();
+  return text.size() <= kMost ? text : "";
+}
+
 }  // namespace
 
 Interface interface_of(const Program& program, const std::string& target) {
@@ -71,8 +78,8 @@ Interface interface_of(const Program& program, const std::string& target) {
   for (size_t i = 0; i < program.kernels.size(); ++i) {
     const Kernel& kernel = program.kernels[i];
     kernel_of[kernel.name] = static_cast<int>(i);
-    interface.kernels.push_back({kernel.name, kernel.extent.text(), costs[i].bytes.text(), costs[i].dots.text(),
-                                 costs[i].floats.text()});
+    interface.kernels.push_back({kernel.name, kernel.extent.text(), cost_text(costs[i].bytes), cost_text(costs[i].dots),
+                                 cost_text(costs[i].floats)});
   }
   for (const Launch& launch : program.launches) {
     LaunchRecord record;

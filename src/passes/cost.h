@@ -5,7 +5,8 @@
 //  - dots: 2 for each product of a dot4. floats: 2 for each fma, 1 for other float arithmetic of a lane; casts, integers
 //    and comparisons are free.
 //  - A loop whose length depends on data runs `table` times where the program has that size (attention walks the pages of
-//    a sequence; inside a prompt's own chunk that is up to twice what is computed), else once.
+//    a sequence; inside a prompt's own chunk that is up to twice what is computed), else once; nested ones count together.
+//  - Of the two branches of a condition the dearer.
 #pragma once
 
 #include <vector>

@@ -74,6 +74,44 @@ TEST(Cost, ALoopOverDataRunsAsLongAsTheTable) {
   EXPECT_EQ(at(cost.bytes, 4, 10), 4 * 4 + 4 * 4);
 }
 
+TEST(Cost, OfTwoBranchesTheDearerThatCanHappen) {
+  const Cost cost = cost_of("buffer n i32 [tokens] input offset 0\nbuffer y f32 [tokens * 4] output offset 4096\n",
+                            R"(kernel f(read n i32, write y f32) extent (tokens + 3) / 4 {
+  parallel tile < (size tokens + 3) / 4 {
+    if 4 <= size tokens - tile * 4 {
+      serial i < 4 {
+        y[tile * 4 + i] = cast(f32, n[tile * 4]) * 2f32;
+      }
+    } else {
+      serial i < min(size tokens - tile * 4, 4) {
+        y[tile * 4 + i] = cast(f32, n[tile * 4]) * 2f32;
+      }
+    }
+  }
+}
+)", "launch f (n, y)\n");
+  EXPECT_EQ(at(cost.floats, 1), 1);
+  EXPECT_EQ(at(cost.floats, 3), 3);
+  EXPECT_EQ(at(cost.floats, 8), 8);
+}
+
+TEST(Cost, NestedLoopsOverDataWalkTheTableTogether) {
+  const Cost cost = cost_of("buffer n i32 [tokens] input offset 0\nbuffer y f32 [tokens] output offset 4096\n",
+                            R"(kernel f(read n i32, write y f32) extent tokens * ((table + 7) / 8) {
+  parallel work < size tokens * ((size table + 7) / 8) {
+    let most i64 = cast(i64, n[work]);
+    serial block < most / 4 {
+      serial page < most {
+        y[work] = 1f32 + cast(f32, page);
+      }
+    }
+  }
+}
+)", "launch f (n, y)\n");
+  EXPECT_EQ(at(cost.floats, 2, 16), 2 * 16);
+  EXPECT_EQ(at(cost.floats, 2, 4), 2 * 4);
+}
+
 TEST(Cost, ALoopThatDoesNotRunReadsNothing) {
   const Cost cost = cost_of("buffer w f32 [16] weight\nbuffer y f32 [tokens * 16] output offset 0\n",
                             R"(kernel f(read w f32, write y f32) extent 1 {
