@@ -207,7 +207,7 @@ Result<Engine> Engine::open(const Artifact& artifact, std::shared_ptr<Device> de
   }
   std::optional<Template> chat_template;
   if (!template_text.empty()) {
-    TRY(chat_template, Template::parse(template_text));
+    TRY(chat_template, Template::parse(template_text, GenerationTag::prints_body));
   }
   const int64_t pages = (limits.context + limits.page_tokens - 1) / limits.page_tokens;
   TRY(Executable executable, Executable::load(std::move(device), artifact, {{"pages", pages}}));

@@ -10,8 +10,8 @@ struct Template::Impl {
   jinja::Program program;
 };
 
-Result<Template> Template::parse(std::string_view source) {
-  auto program = jinja::parse_program(source, jinja::Dialect{});
+Result<Template> Template::parse(std::string_view source, GenerationTag tag) {
+  auto program = jinja::parse_program(source, jinja::Dialect{.generation_tag = tag == GenerationTag::prints_body});
   if (!program.ok()) return program.within("template");
   Template made;
   made.impl_ = std::make_shared<const Impl>(Impl{std::move(*program)});

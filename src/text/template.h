@@ -20,10 +20,13 @@ struct TemplateLimits {
   int depth = 200;                    // nested calls and expressions
 };
 
+// `{% generation %}` marks what a model wrote, for training: transformers' own environment knows the tag, plain Jinja does not.
+enum class GenerationTag { unknown, prints_body };
+
 class Template {
  public:
   // Parses; a syntax error names the line and what was expected.
-  static Result<Template> parse(std::string_view source);
+  static Result<Template> parse(std::string_view source, GenerationTag tag = GenerationTag::unknown);
 
   // Renders with `values` as the global variables: messages, tools, documents, add_generation_prompt, bos_token,
   // eos_token, enable_thinking, ... raise_exception(text) ends as an error `template: text`.

@@ -106,6 +106,14 @@ int64_t seconds_of(const std::string& date) {
   return days.time_since_epoch().count() * int64_t{86400} + hour * 3600 + minute * 60 + second;
 }
 
+TEST(Template, GenerationTagPrintsItsBodyWhereAsked) {
+  const std::string source = "a{% generation %}b{{ 1 + 1 }}{% endgeneration %}c";
+  EXPECT_TRUE(is_error(render(source)));
+  const auto parsed = Template::parse(source, GenerationTag::prints_body);
+  ASSERT_TRUE(parsed.ok()) << parsed.message();
+  EXPECT_EQ(*parsed->render(OrderedJson::object(), kNow), "ab2c");
+}
+
 TEST(Template, RealTemplatesRenderAsTransformers) {
   const std::string folder = real_folder() + "/templates/";
   if (!std::filesystem::exists(folder + "rendered.json")) GTEST_SKIP() << "no real templates at " << folder;
