@@ -86,6 +86,7 @@ Op matmul_int() {
     TRY_DONE(want_operands(node, args, 2));
     TRY_DONE(want_axes(node, args, 0, 2));
     TRY_DONE(want_axes(node, args, 1, 2));
+    if (!args[1].shape[1].is_constant()) return wrong_operand(node, 1, args[1], "rows of a constant size");
     const QuantizedRow layout = quantized_row(node, args[1].shape[1].value());
     if (!(args[0].shape[1] == Dim(layout.bytes())))
       return wrong_operand(node, 0, args[0], "rows quantized from as many columns as " + print(args[1]));
