@@ -2,11 +2,12 @@
 //
 //   Grammar             what is allowed, compiled from a JSON Schema, a regex or GBNF; immutable, shared.
 //   GrammarVocabulary   the bytes of every token as a trie; once a model; immutable, shared.
-//   BoundGrammar        both together with a bounded cache of masks; shared by every sequence that uses them, from any thread.
-//   GrammarMatcher      the state of one sequence.
+//   BoundGrammar        both together with a bounded cache of masks; shared by every sequence that uses them, from any
+//   thread. GrammarMatcher      the state of one sequence.
 //
 // Laws:
-// - Every text that a matcher has accepted can be completed: dead ends are pruned when the grammar is compiled, so with a
+// - Every text that a matcher has accepted can be completed: dead ends are pruned when the grammar is compiled, so with
+// a
 //   vocabulary that holds all single bytes the mask of an unfinished sequence is never empty.
 // - A mask depends on the grammar, the vocabulary and the text so far, never on the cache or on other sequences.
 // - A complete text is whole UTF-8; escapes of surrogates in JSON strings come in pairs.
@@ -26,15 +27,15 @@
 namespace hearth {
 
 namespace grammar {
-struct Program;        // grammar_program.h
-class Tables;          // grammar_tables.h
+struct Program;  // grammar_program.h
+class Tables;    // grammar_tables.h
 class Epoch;
-struct Trie;           // grammar_vocabulary.h
+struct Trie;  // grammar_vocabulary.h
 }  // namespace grammar
 
 enum class Whitespace {
-  compact,             // none between JSON's tokens
-  flexible,            // one space, or a line break and up to 32 spaces or tabs, wherever JSON allows white space
+  compact,   // none between JSON's tokens
+  flexible,  // one space, or a line break and up to 32 spaces or tabs, wherever JSON allows white space
 };
 
 class Grammar {
@@ -48,7 +49,7 @@ class Grammar {
   // llama.cpp's GBNF; the text is what rule `root` says.
   static Result<Grammar> from_gbnf(std::string_view text);
 
-  size_t states() const;                                  // of the automaton, to see what a grammar costs
+  size_t states() const;  // of the automaton, to see what a grammar costs
 
  private:
   friend class BoundGrammar;
@@ -62,7 +63,7 @@ class GrammarVocabulary {
   // ends: tokens that end the sequence (EOS, end of turn); allowed exactly when the text is complete.
   static Result<GrammarVocabulary> build(const std::vector<std::string>& token_bytes, std::span<const int32_t> ends);
 
-  int32_t size() const;                                   // tokens
+  int32_t size() const;  // tokens
   size_t mask_words() const { return (static_cast<size_t>(size()) + 31) / 32; }
 
  private:
@@ -74,7 +75,7 @@ class BoundGrammar {
  public:
   // cache_bytes bounds the shared cache; when it is full it starts anew (masks stay the same, they cost time again).
   BoundGrammar(const Grammar& grammar, const GrammarVocabulary& vocabulary, size_t cache_bytes = size_t{64} << 20);
-  size_t cache_bytes() const;                             // what is held now
+  size_t cache_bytes() const;  // what is held now
 
  private:
   friend class GrammarMatcher;
@@ -89,18 +90,19 @@ class GrammarMatcher {
   // Takes the token, or leaves the state as it was and says false. An end token is taken when the text is complete;
   // after it nothing is.
   bool advance(int32_t token);
-  bool advance_bytes(std::string_view bytes);             // one step, whatever the number of bytes
+  bool advance_bytes(std::string_view bytes);  // one step, whatever the number of bytes
   // Takes back the last `steps` advances (false and nothing done if so many are not remembered).
   bool rollback(size_t steps);
 
-  bool is_complete() const;                               // the text may end here
-  bool is_ended() const { return ended_ > 0; }            // an end token was taken
+  bool is_complete() const;                     // the text may end here
+  bool is_ended() const { return ended_ > 0; }  // an end token was taken
   // The bytes that are the only way on ("" if there is a choice, or the text may end here): they can be appended
   // without asking the model. At most `limit` bytes. The state is not changed.
   std::string forced(size_t limit = 1024) const;
 
-  // Sets bit id%32 of mask[id/32] for every token allowed next, clears all others; returns whether any is set.
-  // mask.size() must be mask_words(). An error: the grammar is too ambiguous to go on.
+  // Sets bit id%32 of mask[id/32] for every token allowed next, clears all others; false: none, the text has ended.
+  // mask.size() must be mask_words(). An error (too ambiguous, or the vocabulary lacks bytes) is for this sequence
+  // alone.
   Result<bool> fill_mask(std::span<uint32_t> mask) const;
 
  private:
@@ -109,9 +111,9 @@ class GrammarMatcher {
 
   std::shared_ptr<grammar::Tables> tables_;
   mutable std::shared_ptr<grammar::Epoch> epoch_;
-  mutable std::vector<uint32_t> history_;                 // situations after each remembered step; the last is now
+  mutable std::vector<uint32_t> history_;  // situations after each remembered step; the last is now
   size_t rollback_steps_;
-  size_t ended_ = 0;                                      // end tokens taken
+  size_t ended_ = 0;  // end tokens taken
 };
 
 }  // namespace hearth

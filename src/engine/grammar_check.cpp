@@ -50,13 +50,17 @@ void for_mentioned(const Program& program, uint32_t s, const Use& use) {
 std::vector<bool> find_nullable(const Program& program) {
   const auto holds = [&](const State& state, const std::vector<bool>& marked) {
     switch (state.kind) {
-      case Kind::end: return true;
-      case Kind::bytes: return false;
+      case Kind::end:
+        return true;
+      case Kind::bytes:
+        return false;
       case Kind::split:
         return std::any_of(program.targets.begin() + state.first, program.targets.begin() + state.first + state.count,
                            [&](uint32_t target) { return marked[target]; });
-      case Kind::call: return marked[state.entry] && marked[state.next];
-      case Kind::repeat: return (state.min == 0 || marked[state.entry]) && marked[state.next];
+      case Kind::call:
+        return marked[state.entry] && marked[state.next];
+      case Kind::repeat:
+        return (state.min == 0 || marked[state.entry]) && marked[state.next];
     }
     return false;
   };
@@ -66,15 +70,18 @@ std::vector<bool> find_nullable(const Program& program) {
 std::vector<bool> find_productive(const Program& program) {
   const auto holds = [&](const State& state, const std::vector<bool>& marked) {
     switch (state.kind) {
-      case Kind::end: return true;
+      case Kind::end:
+        return true;
       case Kind::bytes:
         return std::any_of(program.edges.begin() + state.first, program.edges.begin() + state.first + state.count,
                            [&](const ByteEdge& edge) { return marked[edge.target]; });
       case Kind::split:
         return std::any_of(program.targets.begin() + state.first, program.targets.begin() + state.first + state.count,
                            [&](uint32_t target) { return marked[target]; });
-      case Kind::call: return marked[state.entry] && marked[state.next];
-      case Kind::repeat: return (state.min == 0 || marked[state.entry]) && marked[state.next];
+      case Kind::call:
+        return marked[state.entry] && marked[state.next];
+      case Kind::repeat:
+        return (state.min == 0 || marked[state.entry]) && marked[state.next];
     }
     return false;
   };
@@ -156,7 +163,8 @@ Result<Done> check_recursion(const Program& program, std::string_view who) {
     const std::vector<uint32_t> to = silent(program, s, nullable, entered);
     for (size_t i = 0; i < entered; ++i)
       if (part[to[i]] == part[s])
-        return error("{}: left recursion: a rule calls itself before it consumes anything; put what it consumes first", who);
+        return error("{}: left recursion: a rule calls itself before it consumes anything; put what it consumes first",
+                     who);
   }
   return Done{};
 }
@@ -168,13 +176,14 @@ Result<Done> prune_dead_ends(Program& program, std::string_view who) {
     if (state.kind == Kind::bytes) {
       const auto begin = program.edges.begin() + state.first;
       state.count = static_cast<uint32_t>(
-          std::remove_if(begin, begin + state.count, [&](const ByteEdge& edge) { return !productive[edge.target]; }) - begin);
+          std::remove_if(begin, begin + state.count, [&](const ByteEdge& edge) { return !productive[edge.target]; }) -
+          begin);
     } else if (state.kind == Kind::split) {
       const auto begin = program.targets.begin() + state.first;
       state.count = static_cast<uint32_t>(
           std::remove_if(begin, begin + state.count, [&](uint32_t target) { return !productive[target]; }) - begin);
     } else if (state.kind == Kind::repeat && !productive[state.entry]) {
-      state.max = 0;      // zero times is the only way, and min is 0 or the state is dead itself
+      state.max = 0;  // zero times is the only way, and min is 0 or the state is dead itself
     }
   }
   return Done{};

@@ -1,4 +1,5 @@
-// Expressions -> states, built from the end backwards: emit(expr, next) is the state that matches expr and goes on at next.
+// Expressions -> states, built from the end backwards: emit(expr, next) is the state that matches expr and goes on at
+// next.
 #include <algorithm>
 #include <array>
 
@@ -17,10 +18,14 @@ size_t length_of(uint32_t point) { return point < 0x80 ? 1 : point < 0x800 ? 2 :
 std::array<uint8_t, 4> utf8(uint32_t point) {
   const auto low = [&](int shift) { return static_cast<uint8_t>(0x80 | (point >> shift & 0x3F)); };
   switch (length_of(point)) {
-    case 1: return {static_cast<uint8_t>(point)};
-    case 2: return {static_cast<uint8_t>(0xC0 | point >> 6), low(0)};
-    case 3: return {static_cast<uint8_t>(0xE0 | point >> 12), low(6), low(0)};
-    default: return {static_cast<uint8_t>(0xF0 | point >> 18), low(12), low(6), low(0)};
+    case 1:
+      return {static_cast<uint8_t>(point)};
+    case 2:
+      return {static_cast<uint8_t>(0xC0 | point >> 6), low(0)};
+    case 3:
+      return {static_cast<uint8_t>(0xE0 | point >> 12), low(6), low(0)};
+    default:
+      return {static_cast<uint8_t>(0xF0 | point >> 18), low(12), low(6), low(0)};
   }
 }
 
@@ -55,7 +60,7 @@ void utf8_ranges(uint32_t low, uint32_t high, std::vector<Utf8Range>& out) {
   out.push_back(range);
 }
 
-const CharSet& plain_in_json() {      // what a JSON string may hold as it is
+const CharSet& plain_in_json() {  // what a JSON string may hold as it is
   static const CharSet kSet = make_set({{0x20, 0x21}, {0x23, 0x5B}, {0x5D, kMaxChar}});
   return kSet;
 }
@@ -137,7 +142,8 @@ class Emitter {
       if (point >= 0x20 && point != '"' && point != '\\') continue;
       if (intersect(set, {{point, point}}).empty()) continue;
       const size_t named = kShort.find(static_cast<char>(point));
-      const std::string text = named != std::string_view::npos ? std::string(1, kName[named]) : fmt::format("u{:04x}", point);
+      const std::string text =
+          named != std::string_view::npos ? std::string(1, kName[named]) : fmt::format("u{:04x}", point);
       const uint32_t rest = emit_literal(std::string_view(text).substr(1), next);
       after.push_back({static_cast<uint8_t>(text[0]), static_cast<uint8_t>(text[0]), rest});
     }
@@ -168,9 +174,15 @@ class Emitter {
     const uint32_t low_half = bytes({{'C', 'F', hex2}, {'c', 'f', hex2}});
     const uint32_t low = emit_literal("\\u", bytes({{'D', 'D', low_half}, {'d', 'd', low_half}}));
     const uint32_t high_rest = hex(2, low);
-    const uint32_t after_d = bytes({{'0', '7', hex2}, {'8', '9', high_rest}, {'A', 'B', high_rest}, {'a', 'b', high_rest}});
-    const uint32_t unicode = bytes({{'0', '9', hex3}, {'A', 'C', hex3}, {'E', 'F', hex3}, {'a', 'c', hex3}, {'e', 'f', hex3},
-                                    {'D', 'D', after_d}, {'d', 'd', after_d}});
+    const uint32_t after_d =
+        bytes({{'0', '7', hex2}, {'8', '9', high_rest}, {'A', 'B', high_rest}, {'a', 'b', high_rest}});
+    const uint32_t unicode = bytes({{'0', '9', hex3},
+                                    {'A', 'C', hex3},
+                                    {'E', 'F', hex3},
+                                    {'a', 'c', hex3},
+                                    {'e', 'f', hex3},
+                                    {'D', 'D', after_d},
+                                    {'d', 'd', after_d}});
     std::vector<ByteEdge> escape;
     for (const char name : std::string_view("\"\\/bfnrt"))
       escape.push_back({static_cast<uint8_t>(name), static_cast<uint8_t>(name), next});
@@ -230,11 +242,16 @@ class Emitter {
   uint32_t emit(const Expr& expr, uint32_t next) {
     if (full_) return 0;
     switch (expr.kind) {
-      case Expr::Kind::literal: return emit_literal(expr.bytes, next);
-      case Expr::Kind::chars: return emit_chars(expr.set, expr.coding, next);
-      case Expr::Kind::json_char: return emit_json_char(next);
-      case Expr::Kind::repeat: return emit_repeat(expr, next);
-      case Expr::Kind::network: return emit_network(expr.network, next);
+      case Expr::Kind::literal:
+        return emit_literal(expr.bytes, next);
+      case Expr::Kind::chars:
+        return emit_chars(expr.set, expr.coding, next);
+      case Expr::Kind::json_char:
+        return emit_json_char(next);
+      case Expr::Kind::repeat:
+        return emit_repeat(expr, next);
+      case Expr::Kind::network:
+        return emit_network(expr.network, next);
       case Expr::Kind::sequence:
         for (size_t i = expr.parts.size(); i-- > 0;) next = emit(*expr.parts[i], next);
         return next;

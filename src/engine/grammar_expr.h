@@ -15,16 +15,16 @@
 namespace hearth::grammar {
 
 struct CharRange {
-  uint32_t low, high;                       // code points, both included
+  uint32_t low, high;  // code points, both included
   bool operator==(const CharRange&) const = default;
 };
-using CharSet = std::vector<CharRange>;     // sorted, disjoint, not adjacent
+using CharSet = std::vector<CharRange>;  // sorted, disjoint, not adjacent
 
 constexpr uint32_t kMaxChar = 0x10FFFF;
 constexpr uint32_t kNoLimit = 0xFFFFFFFF;
 
 CharSet make_set(std::vector<CharRange> ranges);
-CharSet complement(const CharSet& set);     // of all code points; surrogates are never in a text
+CharSet complement(const CharSet& set);  // of all code points; surrogates are never in a text
 CharSet intersect(const CharSet& a, const CharSet& b);
 CharSet unite(const CharSet& a, const CharSet& b);
 
@@ -37,7 +37,7 @@ using ExprPtr = std::shared_ptr<const Expr>;
 // A graph of expressions: from node 0, along edges, to any accepting node.
 struct Network {
   struct Edge {
-    ExprPtr label;                          // null: nothing is consumed
+    ExprPtr label;  // null: nothing is consumed
     uint32_t target;
   };
   struct Node {
@@ -49,13 +49,13 @@ struct Network {
 
 struct Expr {
   enum class Kind {
-    literal,      // bytes
-    chars,        // one character of `set`, written as `coding` says
-    json_char,    // one character of a JSON string in any of its spellings
-    sequence,     // parts, one after the other
-    choice,       // one of parts; none of none
-    repeat,       // parts[0], min to max times (kNoLimit: no end)
-    rule,         // rule number `rule`
+    literal,    // bytes
+    chars,      // one character of `set`, written as `coding` says
+    json_char,  // one character of a JSON string in any of its spellings
+    sequence,   // parts, one after the other
+    choice,     // one of parts; none of none
+    repeat,     // parts[0], min to max times (kNoLimit: no end)
+    rule,       // rule number `rule`
     network,
   };
   Kind kind;
@@ -77,13 +77,13 @@ ExprPtr repeat(ExprPtr part, uint32_t min, uint32_t max);
 ExprPtr optional(ExprPtr part);
 ExprPtr rule(uint32_t index);
 ExprPtr network(Network nodes);
-ExprPtr nothing();                          // matches no text at all
+ExprPtr nothing();  // matches no text at all
 // One of `texts` (UTF-8), as a trie: thousands of them cost one way at a time, not thousands.
 ExprPtr any_of(const std::vector<std::string>& texts);
 
 struct RuleSet {
-  std::vector<ExprPtr> rules;               // null until defined
-  std::vector<std::string> names;           // for errors
+  std::vector<ExprPtr> rules;      // null until defined
+  std::vector<std::string> names;  // for errors
   uint32_t root = 0;
 
   uint32_t declare(std::string name) {

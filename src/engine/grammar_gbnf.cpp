@@ -11,7 +11,9 @@ constexpr size_t kMaxText = size_t{4} << 20;
 constexpr int kMaxNesting = 200;
 constexpr uint32_t kMaxTimes = 1'000'000;
 
-bool is_name(uint32_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; }
+bool is_name(uint32_t c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
 
 int hex_digit(uint32_t c) {
   if (c >= '0' && c <= '9') return static_cast<int>(c - '0');
@@ -159,7 +161,8 @@ class Parser {
     uint64_t value = 0;
     const size_t from = at_;
     for (; peek() >= '0' && peek() <= '9' && value <= kMaxTimes; ++at_) value = value * 10 + (peek() - '0');
-    if (at_ == from || value > kMaxTimes) return wrong(fmt::format("expected a number of repetitions up to {}", kMaxTimes));
+    if (at_ == from || value > kMaxTimes)
+      return wrong(fmt::format("expected a number of repetitions up to {}", kMaxTimes));
     return static_cast<uint32_t>(value);
   }
 
@@ -170,14 +173,27 @@ class Parser {
     const uint32_t escaped = peek();
     ++at_;
     switch (escaped) {
-      case 'n': return uint32_t{'\n'};
-      case 't': return uint32_t{'\t'};
-      case 'r': return uint32_t{'\r'};
-      case 'x': return hex(2);
-      case 'u': return hex(4);
-      case 'U': return hex(8);
-      case '"': case '\\': case '[': case ']': case '-': case '^': return escaped;
-      default: return wrong(fmt::format("unknown escape of U+{:04X}", escaped));
+      case 'n':
+        return uint32_t{'\n'};
+      case 't':
+        return uint32_t{'\t'};
+      case 'r':
+        return uint32_t{'\r'};
+      case 'x':
+        return hex(2);
+      case 'u':
+        return hex(4);
+      case 'U':
+        return hex(8);
+      case '"':
+      case '\\':
+      case '[':
+      case ']':
+      case '-':
+      case '^':
+        return escaped;
+      default:
+        return wrong(fmt::format("unknown escape of U+{:04X}", escaped));
     }
   }
 
@@ -188,7 +204,8 @@ class Parser {
       if (digit < 0) return wrong("expected a hexadecimal digit");
       value = value * 16 + static_cast<uint64_t>(digit);
     }
-    if (value > kMaxChar || (value >= 0xD800 && value <= 0xDFFF)) return wrong(fmt::format("U+{:04X} is no character", value));
+    if (value > kMaxChar || (value >= 0xD800 && value <= 0xDFFF))
+      return wrong(fmt::format("U+{:04X} is no character", value));
     return static_cast<uint32_t>(value);
   }
 

@@ -3,8 +3,8 @@
 //   root   ::= "yes" | "no" | number     # a comment
 //   number ::= [0-9]{1,3} ("." [0-9]+)?
 //
-// Strings and classes know \n \t \r \" \\ \[ \] \- \^ \xHH \uHHHH \UHHHHHHHH; `.` is any character; * + ? {m} {m,} {m,n}
-// repeat; parentheses group; a rule ends with its line unless a parenthesis is open or the line ends in `|`.
+// Strings and classes know \n \t \r \" \\ \[ \] \- \^ \xHH \uHHHH \UHHHHHHHH; `.` is any character; * + ? {m} {m,}
+// {m,n} repeat; parentheses group; a rule ends with its line unless a parenthesis is open or the line ends in `|`.
 #pragma once
 
 #include <string_view>

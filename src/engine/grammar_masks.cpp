@@ -32,7 +32,8 @@ uint32_t Epoch::resume(const Frame& frame) {
   return close();
 }
 
-// Adds the tokens of `node`'s subtree (without its own) that `situation`, which is where the text is after node, allows.
+// Adds the tokens of `node`'s subtree (without its own) that `situation`, which is where the text is after node,
+// allows.
 void Epoch::walk(uint32_t node, uint32_t situation, std::vector<int32_t>& tokens, std::vector<uint32_t>& exits) {
   const std::vector<TrieNode>& nodes = trie_.nodes;
   const uint32_t base = nodes[node].depth;

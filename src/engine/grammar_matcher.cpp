@@ -98,7 +98,7 @@ bool GrammarMatcher::advance(int32_t token) {
 bool GrammarMatcher::rollback(size_t steps) {
   if (steps > rollback_steps_ || steps >= history_.size()) return false;
   history_.resize(history_.size() - steps);
-  if (steps > 0) ended_ = 0;      // an end is always the last step
+  if (steps > 0) ended_ = 0;  // an end is always the last step
   return true;
 }
 
@@ -141,7 +141,8 @@ Result<bool> GrammarMatcher::fill_mask(std::span<uint32_t> mask) const {
     if (part->plain) join(*part->plain);
   }
   if (epoch_->at(history_.back()).exits) join(trie.ends);
-  return std::any_of(mask.begin(), mask.end(), [](uint32_t word) { return word != 0; });
+  if (std::any_of(mask.begin(), mask.end(), [](uint32_t word) { return word != 0; })) return true;
+  return error("grammar: stuck: no token of the vocabulary can go on, and the text is not complete");
 }
 
 }  // namespace hearth

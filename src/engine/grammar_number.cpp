@@ -18,11 +18,11 @@ enum Order : int { less = -1, same = 0, greater = 1 };
 
 struct At {
   bool fraction = false;
-  int digits = 0;           // of the part we are in
-  int whole_digits = 0;     // once in the fraction
-  bool zero = false;        // the whole part is "0"
+  int digits = 0;        // of the part we are in
+  int whole_digits = 0;  // once in the fraction
+  bool zero = false;     // the whole part is "0"
   Order low = same, high = same;
-  uint32_t rest = 0;        // modulo the multiple
+  uint32_t rest = 0;  // modulo the multiple
   auto operator<=>(const At&) const = default;
 };
 
@@ -30,7 +30,7 @@ struct At {
 struct Limits {
   std::optional<Bound> low, high;
   bool integer = false;
-  uint32_t multiple = 0;        // of 10^-scale; 0: any
+  uint32_t multiple = 0;  // of 10^-scale; 0: any
   int scale = 0;
 };
 
@@ -40,7 +40,8 @@ class Magnitude {
     max_whole_ = limits.high ? static_cast<int>(std::max<size_t>(limits.high->value.whole.size(), 1))
                  : limits.integer && limits.multiple == 0 ? kLongDigits
                                                           : kDoubleDigits;
-    if (limits.low && !limits.high) max_whole_ = std::max(max_whole_, static_cast<int>(limits.low->value.whole.size()) + 1);
+    if (limits.low && !limits.high)
+      max_whole_ = std::max(max_whole_, static_cast<int>(limits.low->value.whole.size()) + 1);
   }
 
   // Adds its nodes; returns the first one's number, or nothing if they are too many.
@@ -141,10 +142,12 @@ class Magnitude {
       const std::optional<At> next = after_digit(at, digit);
       if (!next) continue;
       const uint32_t target = find(*next), c = '0' + static_cast<uint32_t>(digit);
-      if (by_target.empty() || by_target.back().first != target) by_target.emplace_back(target, std::vector<CharRange>{});
+      if (by_target.empty() || by_target.back().first != target)
+        by_target.emplace_back(target, std::vector<CharRange>{});
       by_target.back().second.push_back({c, c});
     }
-    for (auto& [target, ranges] : by_target) out_.nodes[node].edges.push_back({chars(make_set(std::move(ranges))), target});
+    for (auto& [target, ranges] : by_target)
+      out_.nodes[node].edges.push_back({chars(make_set(std::move(ranges))), target});
     if (at.fraction || at.digits == 0 || limits_.integer) return;
     if (limits_.multiple > 0 && limits_.scale == 0) return;
     if (const std::optional<At> next = after_point(at)) {
@@ -205,7 +208,8 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
     if (minus) exponent = -exponent;
   }
   point = (point < 0 ? static_cast<long>(digits.size()) : point) + exponent;
-  if (digits.size() > kMaxDigits || point > static_cast<long>(kMaxDigits) || point < -static_cast<long>(kMaxDigits)) return std::nullopt;
+  if (digits.size() > kMaxDigits || point > static_cast<long>(kMaxDigits) || point < -static_cast<long>(kMaxDigits))
+    return std::nullopt;
   if (point < 0) digits.insert(0, static_cast<size_t>(-point), '0'), point = 0;
   if (point > static_cast<long>(digits.size())) digits.append(static_cast<size_t>(point) - digits.size(), '0');
   value.whole = digits.substr(0, static_cast<size_t>(point));
@@ -218,12 +222,15 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
 
 Result<ExprPtr> number_expr(const NumberRange& range, std::string_view who) {
   if (!range.low && !range.high && !range.multiple)
-    return whole_regex(range.integer ? "-?[1-9][0-9]{0,17}|0" : "-?(?:0|[1-9][0-9]{0,14})(?:\\.[0-9]{1,17})?(?:[eE][+-]?[0-9]{1,2})?", who);
+    return whole_regex(
+        range.integer ? "-?[1-9][0-9]{0,17}|0" : "-?(?:0|[1-9][0-9]{0,14})(?:\\.[0-9]{1,17})?(?:[eE][+-]?[0-9]{1,2})?",
+        who);
   uint32_t multiple = 0;
   if (range.multiple) {
     const std::string digits = range.multiple->whole + range.multiple->fraction;
     const size_t first = digits.find_first_not_of('0');
-    if (range.multiple->negative || first == std::string::npos || digits.size() - first > 5 || range.multiple->fraction.size() > 12)
+    if (range.multiple->negative || first == std::string::npos || digits.size() - first > 5 ||
+        range.multiple->fraction.size() > 12)
       return error("{}: 'multipleOf': want a number above 0 with at most 5 digits and 12 decimals", who);
     multiple = static_cast<uint32_t>(std::stoul(digits.substr(first)));
   }

@@ -24,13 +24,14 @@ struct Bound {
 };
 
 struct NumberRange {
-  bool integer = false;                 // no fraction, no exponent
+  bool integer = false;  // no fraction, no exponent
   std::optional<Bound> low, high;
-  std::optional<Decimal> multiple;      // > 0
+  std::optional<Decimal> multiple;  // > 0
 };
 
-// Numbers in `range`, in plain notation; without any condition also with an exponent. No "-0". Digits are limited so that
-// a reader with doubles sees the same order: 15 significant ones (18 for integers without a condition), more where a bound has more.
+// Numbers in `range`, in plain notation; without any condition also with an exponent. No "-0". Digits are limited so
+// that a reader with doubles sees the same order: 15 significant ones (18 for integers without a condition), more where
+// a bound has more.
 Result<ExprPtr> number_expr(const NumberRange& range, std::string_view who);
 
 }  // namespace hearth::grammar

@@ -20,10 +20,10 @@ struct ByteEdge {
 struct State {
   enum class Kind : uint8_t { end, bytes, split, call, repeat };
   Kind kind = Kind::end;
-  bool text = false;            // bytes: a JSON string's character that loops to itself; repeat: its body is that character
-  uint32_t first = 0, count = 0;    // bytes: in edges; split: in targets
-  uint32_t entry = 0, next = 0;     // call, repeat: the body's first state; where it goes on
-  uint32_t min = 0, max = 0;        // repeat
+  bool text = false;  // bytes: a JSON string's character that loops to itself; repeat: its body is that character
+  uint32_t first = 0, count = 0;  // bytes: in edges; split: in targets
+  uint32_t entry = 0, next = 0;   // call, repeat: the body's first state; where it goes on
+  uint32_t min = 0, max = 0;      // repeat
 };
 
 struct Program {
@@ -31,7 +31,7 @@ struct Program {
   std::vector<ByteEdge> edges;
   std::vector<uint32_t> targets;
   uint32_t start = 0;
-  uint8_t byte_class[256] = {};     // bytes that no edge tells apart share a class
+  uint8_t byte_class[256] = {};  // bytes that no edge tells apart share a class
   uint32_t classes = 0;
 };
 
@@ -42,8 +42,8 @@ Result<std::shared_ptr<const Program>> compile(const RuleSet& rules, std::string
 
 // The parts of compile() (grammar_emit.cpp, grammar_check.cpp).
 Result<Program> emit(const RuleSet& rules, std::string_view who);
-Result<Done> check_recursion(const Program& program, std::string_view who);    // refuses left recursion; after nullable
-void relax_empty_repeats(Program& program);                                    // min 0 where the body may be empty
+Result<Done> check_recursion(const Program& program, std::string_view who);  // refuses left recursion; after nullable
+void relax_empty_repeats(Program& program);                                  // min 0 where the body may be empty
 Result<Done> prune_dead_ends(Program& program, std::string_view who);
 void number_byte_classes(Program& program);
 

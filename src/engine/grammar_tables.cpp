@@ -21,7 +21,7 @@ size_t Epoch::PlacesHash::operator()(const Situation* s) const {
 
 Epoch::Epoch(const Program& program, const Trie& trie) : program_(program), trie_(trie) {
   frames_.push_back({0, kCall, 0, 0});
-  intern({});       // situation 0: nowhere
+  intern({});  // situation 0: nowhere
   add(program_.start, 0, 0);
   start_ = close();
 }
@@ -42,7 +42,7 @@ void Epoch::add(uint32_t state, uint32_t stack, uint32_t fresh) {
     overflow_ = true;
     return;
   }
-  if (program_.states[state].kind == Kind::bytes) {      // the common case needs no queue; close() drops what is twice
+  if (program_.states[state].kind == Kind::bytes) {  // the common case needs no queue; close() drops what is twice
     found_.places.push_back({state, stack});
     return;
   }
@@ -68,7 +68,7 @@ void Epoch::leave(const Item& item) {
   const Frame frame = frames_[item.stack];
   const uint32_t fresh = item.fresh > 0 ? item.fresh - 1 : 0;
   if (frame.count == kCall) return add(frame.state, frame.parent, fresh);
-  if (item.fresh > 0) return;       // a round of nothing: min is 0, so leaving was possible without it
+  if (item.fresh > 0) return;  // a round of nothing: min is 0, so leaving was possible without it
   enter_repeat(frame.state, frame.count + 1, frame.parent, 0);
 }
 
@@ -78,8 +78,11 @@ uint32_t Epoch::close() {
     items_.pop_back();
     const State& state = program_.states[item.state];
     switch (state.kind) {
-      case Kind::end: leave(item); break;
-      case Kind::bytes: break;
+      case Kind::end:
+        leave(item);
+        break;
+      case Kind::bytes:
+        break;
       case Kind::split:
         for (uint32_t i = 0; i < state.count; ++i) add(program_.targets[state.first + i], item.stack, item.fresh);
         break;
@@ -89,9 +92,11 @@ uint32_t Epoch::close() {
         else
           add(state.entry, push(state.next, kCall, item.stack), item.fresh + 1);
         break;
-      case Kind::repeat: enter_repeat(item.state, 0, item.stack, item.fresh); break;
+      case Kind::repeat:
+        enter_repeat(item.state, 0, item.stack, item.fresh);
+        break;
     }
-    if (found_.places.size() > 4 * kMaxWays || overflow_) break;
+    if (found_.places.size() > 2 * kMaxWays || overflow_) break;
   }
   if (!seen_.empty()) seen_.clear();
   items_.clear();

@@ -10,7 +10,7 @@ namespace hearth {
 namespace grammar {
 namespace {
 
-constexpr size_t kPlainChars = 64;      // plain tokens of more characters are walked like the others
+constexpr size_t kPlainChars = 64;  // plain tokens of more characters are walked like the others
 constexpr size_t kMaxTokenBytes = 4096;
 
 // Characters of a plain token, 0 if it is not one.
@@ -54,7 +54,8 @@ uint32_t add_tree(Trie& trie, const std::vector<int32_t>& ids) {
 }  // namespace
 }  // namespace grammar
 
-Result<GrammarVocabulary> GrammarVocabulary::build(const std::vector<std::string>& token_bytes, std::span<const int32_t> ends) {
+Result<GrammarVocabulary> GrammarVocabulary::build(const std::vector<std::string>& token_bytes,
+                                                   std::span<const int32_t> ends) {
   using namespace grammar;
   if (token_bytes.empty() || token_bytes.size() > (size_t{1} << 24))
     return error("grammar: vocabulary: got {} tokens, want 1 to 2^24", token_bytes.size());
@@ -64,7 +65,8 @@ Result<GrammarVocabulary> GrammarVocabulary::build(const std::vector<std::string
   const size_t words = (token_bytes.size() + 31) / 32;
   trie->ends.assign(words, 0);
   for (const int32_t id : ends) {
-    if (id < 0 || id >= trie->size) return error("grammar: vocabulary: end token {} is none of its {} tokens", id, trie->size);
+    if (id < 0 || id >= trie->size)
+      return error("grammar: vocabulary: end token {} is none of its {} tokens", id, trie->size);
     trie->ends[id / 32] |= 1u << (id % 32);
     trie->bytes[id].clear();
   }

@@ -13,18 +13,34 @@ constexpr size_t kMaxText = size_t{4} << 20, kMaxSchemas = 50'000;
 constexpr int kMaxDepth = 150;
 
 // Keywords that assert something which the automaton does not follow.
-constexpr const char* kUnsupported[] = {"not", "if", "dependentSchemas", "dependentRequired", "dependencies", "contains", "minContains",
-                                        "maxContains", "patternProperties", "propertyNames", "$dynamicRef", "$recursiveRef"};
+constexpr const char* kUnsupported[] = {"not",          "if",           "dependentSchemas", "dependentRequired",
+                                        "dependencies", "contains",     "minContains",      "maxContains",
+                                        "$dynamicRef",  "$recursiveRef"};
 
 struct Hint {
   const char* keyword;
   uint32_t types;
 };
-constexpr Hint kHints[] = {
-    {"properties", kObject}, {"required", kObject}, {"additionalProperties", kObject}, {"minProperties", kObject}, {"maxProperties", kObject},
-    {"items", kArray}, {"prefixItems", kArray}, {"minItems", kArray}, {"maxItems", kArray}, {"minLength", kString}, {"maxLength", kString},
-    {"pattern", kString}, {"format", kString}, {"minimum", kInteger | kFraction}, {"maximum", kInteger | kFraction},
-    {"exclusiveMinimum", kInteger | kFraction}, {"exclusiveMaximum", kInteger | kFraction}, {"multipleOf", kInteger | kFraction}};
+constexpr Hint kHints[] = {{"properties", kObject},
+                           {"required", kObject},
+                           {"additionalProperties", kObject},
+                           {"patternProperties", kObject},
+                           {"propertyNames", kObject},
+                           {"minProperties", kObject},
+                           {"maxProperties", kObject},
+                           {"items", kArray},
+                           {"prefixItems", kArray},
+                           {"minItems", kArray},
+                           {"maxItems", kArray},
+                           {"minLength", kString},
+                           {"maxLength", kString},
+                           {"pattern", kString},
+                           {"format", kString},
+                           {"minimum", kInteger | kFraction},
+                           {"maximum", kInteger | kFraction},
+                           {"exclusiveMinimum", kInteger | kFraction},
+                           {"exclusiveMaximum", kInteger | kFraction},
+                           {"multipleOf", kInteger | kFraction}};
 
 uint32_t hinted_types(const Schema& schema) {
   uint32_t types = 0;
@@ -43,7 +59,8 @@ bool only_annotates(const Schema& schema) {
 
 std::string json_text(const Schema& value) { return value.dump(-1, ' ', false, Schema::error_handler_t::replace); }
 
-SchemaCompiler::SchemaCompiler(Schema root, Whitespace whitespace) : document_(std::move(root)), whitespace_(whitespace) {}
+SchemaCompiler::SchemaCompiler(Schema root, Whitespace whitespace)
+    : document_(std::move(root)), whitespace_(whitespace) {}
 
 Error SchemaCompiler::wrong(const Where& where, const std::string& what) const {
   return error("json schema: '{}': {}", where.path.empty() ? "/" : where.path, what);
@@ -66,7 +83,7 @@ void SchemaCompiler::define_common() {
   any_ = rules_.declare("any");
   any_object_ = rules_.declare("object");
   const auto listed = [&](const char* open, const ExprPtr& item, const char* close) {
-    Network list;      // 0 -open-> 1 -item-> 2 -comma-> 3 -item-> 2; 1 and 2 may close
+    Network list;  // 0 -open-> 1 -item-> 2 -comma-> 3 -item-> 2; 1 and 2 may close
     list.nodes.resize(4);
     list.nodes[0].edges = {{sequence({literal(open), space()}), 1}};
     list.nodes[1].edges = {{nullptr, 3}};
@@ -76,7 +93,8 @@ void SchemaCompiler::define_common() {
     return sequence({network(std::move(list)), space(), literal(close)});
   };
   rules_.rules[any_object_] = listed("{", member(rule(string_), rule(any_)), "}");
-  rules_.rules[any_] = choice({any_of({"null", "true", "false"}), rule(string_), rule(number_), rule(any_object_), listed("[", rule(any_), "]")});
+  rules_.rules[any_] = choice({any_of({"null", "true", "false"}), rule(string_), rule(number_), rule(any_object_),
+                               listed("[", rule(any_), "]")});
 }
 
 ExprPtr SchemaCompiler::any_json() { return rule(any_); }
@@ -110,10 +128,13 @@ Result<ExprPtr> SchemaCompiler::value(const Schema& schema, const Where& where) 
   if (!schema.is_object()) return wrong(where, "a schema must be an object or a boolean");
   for (const char* keyword : kUnsupported)
     if (schema.contains(keyword)) return wrong(where, fmt::format("'{}' is not supported", keyword));
-  if (schema.contains("uniqueItems") && schema["uniqueItems"] != Schema(false) && !(schema.contains("maxItems") && schema["maxItems"] <= 1))
+  if (schema.contains("uniqueItems") && schema["uniqueItems"] != Schema(false) &&
+      !(schema.contains("maxItems") && schema["maxItems"] <= 1))
     return wrong(where, "'uniqueItems' is not supported");
-  for (const auto& [keyword, open] : {std::pair{"unevaluatedProperties", "additionalProperties"}, {"unevaluatedItems", "items"}})
-    if (schema.contains(keyword) && schema[keyword] != Schema(true) && (schema[keyword] != Schema(false) || schema.contains(open)))
+  for (const auto& [keyword, open] :
+       {std::pair{"unevaluatedProperties", "additionalProperties"}, {"unevaluatedItems", "items"}})
+    if (schema.contains(keyword) && schema[keyword] != Schema(true) &&
+        (schema[keyword] != Schema(false) || schema.contains(open)))
       return wrong(where, fmt::format("'{}' is supported only as false and without '{}'", keyword, open));
   if (schema.contains("$ref")) return reference(schema, where);
   if (schema.contains("allOf")) return all_of(schema, where);
@@ -176,13 +197,17 @@ Result<ExprPtr> SchemaCompiler::all_of(const Schema& schema, const Where& where)
 
 Result<ExprPtr> SchemaCompiler::any_of_branches(const Schema& schema, const std::string& keyword, const Where& where) {
   const Schema branches = schema[keyword];
-  if (!branches.is_array() || branches.empty()) return wrong(where, fmt::format("'{}' must be a list of schemas", keyword));
+  if (!branches.is_array() || branches.empty())
+    return wrong(where, fmt::format("'{}' must be a list of schemas", keyword));
   if (keyword == "oneOf") {
     if (branches.size() > 500) return wrong(where, "'oneOf' has more than 500 branches");
     for (size_t i = 0; i < branches.size(); ++i)
       for (size_t j = 0; j < i; ++j)
         if (!document_.exclude(branches[j], branches[i]))
-          return wrong(where, fmt::format("'oneOf': branches {} and {} may both hold; make them exclude each other or use 'anyOf'", j, i));
+          return wrong(
+              where,
+              fmt::format("'oneOf': branches {} and {} may both hold; make them exclude each other or use 'anyOf'", j,
+                          i));
   }
   Schema rest = schema;
   rest.erase(keyword);
@@ -200,7 +225,8 @@ Result<ExprPtr> SchemaCompiler::any_of_branches(const Schema& schema, const std:
   return choice(std::move(ways));
 }
 
-Result<uint32_t> SchemaCompiler::count(const Schema& schema, const char* keyword, uint32_t otherwise, const Where& where) const {
+Result<uint32_t> SchemaCompiler::count(const Schema& schema, const char* keyword, uint32_t otherwise,
+                                       const Where& where) const {
   const auto found = schema.find(keyword);
   if (found == schema.end()) return otherwise;
   const bool whole = found->is_number() && type_of_value(*found) == kInteger && *found >= 0;
@@ -226,7 +252,8 @@ Result<ExprPtr> SchemaCompiler::number(const Schema& schema, uint32_t types, con
     TRY(const std::optional<Decimal> inclusive, read(closed));
     TRY(const std::optional<Decimal> exclusive, read(open));
     if (inclusive) out = Bound{*inclusive, false};
-    if (exclusive && (!inclusive || (low ? schema[open] >= schema[closed] : schema[open] <= schema[closed]))) out = Bound{*exclusive, true};
+    if (exclusive && (!inclusive || (low ? schema[open] >= schema[closed] : schema[open] <= schema[closed])))
+      out = Bound{*exclusive, true};
     return Done{};
   };
   TRY_DONE(bound("minimum", "exclusiveMinimum", true, range.low));

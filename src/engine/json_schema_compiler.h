@@ -44,7 +44,8 @@ class SchemaCompiler {
   Result<ExprPtr> any_of_branches(const Schema& schema, const std::string& keyword, const Where& where);
   Result<ExprPtr> values(const Schema& schema, const Where& where);
   Result<ExprPtr> number(const Schema& schema, uint32_t types, const Where& where);
-  ExprPtr later(const std::string& key, const Schema& schema, const Where& where);    // a rule, compiled when its turn comes
+  ExprPtr later(const std::string& key, const Schema& schema,
+                const Where& where);  // a rule, compiled when its turn comes
   ExprPtr literal_json(const Schema& value) const;
   ExprPtr any_json();
   void define_common();
@@ -53,6 +54,7 @@ class SchemaCompiler {
   Result<ExprPtr> object(const Schema& schema, const Where& where);
   Result<std::vector<Field>> fields_of(const Schema& schema, const Where& where);
   Result<ExprPtr> members(std::vector<Field> fields, ExprPtr extra, uint32_t least, uint32_t most, const Where& where);
+  Result<ExprPtr> extra_member(const Schema& schema, const std::vector<Field>& fields, const Where& where);
   ExprPtr member(ExprPtr key, ExprPtr value) const;
   ExprPtr other_key(const std::vector<Field>& fields) const;
   Result<ExprPtr> array(const Schema& schema, const Where& where);
@@ -71,7 +73,7 @@ class SchemaCompiler {
   RuleSet rules_;
   uint32_t space_ = 0, string_ = 0, number_ = 0, any_ = 0, any_object_ = 0;
   ExprPtr comma_;
-  std::map<std::string, uint32_t> rule_of_;       // references and allOfs that have a rule
+  std::map<std::string, uint32_t> rule_of_;  // references and allOfs that have a rule
   std::vector<Pending> pending_;
   size_t schemas_ = 0;
 };

@@ -15,8 +15,9 @@ struct TypeName {
   const char* name;
   uint32_t bits;
 };
-constexpr TypeName kTypeNames[] = {{"null", kNull},     {"boolean", kBoolean}, {"integer", kInteger}, {"number", kInteger | kFraction},
-                                   {"string", kString}, {"array", kArray},     {"object", kObject}};
+constexpr TypeName kTypeNames[] = {
+    {"null", kNull},     {"boolean", kBoolean}, {"integer", kInteger}, {"number", kInteger | kFraction},
+    {"string", kString}, {"array", kArray},     {"object", kObject}};
 
 Schema type_list(uint32_t bits) {
   Schema list = Schema::array();
@@ -75,7 +76,8 @@ void merge_items(const Schema& a, const Schema& b, Schema& out) {
   if (x.is_array() && y.is_array() && x.size() + y.size() > 0) {
     Schema prefix = Schema::array();
     for (size_t i = 0; i < std::max(x.size(), y.size()); ++i)
-      prefix.push_back(all_of(i < x.size() ? x[i] : part_or(a, "items", kAnything), i < y.size() ? y[i] : part_or(b, "items", kAnything)));
+      prefix.push_back(all_of(i < x.size() ? x[i] : part_or(a, "items", kAnything),
+                              i < y.size() ? y[i] : part_or(b, "items", kAnything)));
     out["prefixItems"] = std::move(prefix);
   }
   if (a.contains("items") && b.contains("items"))
@@ -116,13 +118,28 @@ struct KeywordRule {
   Rule rule;
 };
 // own: handled by a function of its own above, or in merge().
-constexpr KeywordRule kRules[] = {
-    {"type", Rule::own}, {"properties", Rule::own}, {"additionalProperties", Rule::own}, {"required", Rule::own}, {"items", Rule::own},
-    {"prefixItems", Rule::own}, {"const", Rule::own}, {"enum", Rule::own}, {"minimum", Rule::tighter_low},
-    {"exclusiveMinimum", Rule::tighter_low}, {"minLength", Rule::tighter_low}, {"minItems", Rule::tighter_low},
-    {"minProperties", Rule::tighter_low}, {"maximum", Rule::tighter_high}, {"exclusiveMaximum", Rule::tighter_high},
-    {"maxLength", Rule::tighter_high}, {"maxItems", Rule::tighter_high}, {"maxProperties", Rule::tighter_high},
-    {"pattern", Rule::list}, {"format", Rule::list}, {"anyOf", Rule::concat}, {"oneOf", Rule::concat}};
+constexpr KeywordRule kRules[] = {{"type", Rule::own},
+                                  {"properties", Rule::own},
+                                  {"additionalProperties", Rule::own},
+                                  {"required", Rule::own},
+                                  {"items", Rule::own},
+                                  {"prefixItems", Rule::own},
+                                  {"const", Rule::own},
+                                  {"enum", Rule::own},
+                                  {"minimum", Rule::tighter_low},
+                                  {"exclusiveMinimum", Rule::tighter_low},
+                                  {"minLength", Rule::tighter_low},
+                                  {"minItems", Rule::tighter_low},
+                                  {"minProperties", Rule::tighter_low},
+                                  {"maximum", Rule::tighter_high},
+                                  {"exclusiveMaximum", Rule::tighter_high},
+                                  {"maxLength", Rule::tighter_high},
+                                  {"maxItems", Rule::tighter_high},
+                                  {"maxProperties", Rule::tighter_high},
+                                  {"pattern", Rule::list},
+                                  {"format", Rule::list},
+                                  {"anyOf", Rule::concat},
+                                  {"oneOf", Rule::concat}};
 
 // Adds schemas to the allOf of `out`, each once.
 Result<Done> assert_also(const Schema& parts, Schema& out, const std::string& where) {
@@ -130,12 +147,15 @@ Result<Done> assert_also(const Schema& parts, Schema& out, const std::string& wh
   if (list.is_null()) list = Schema::array();
   for (const Schema& part : as_list(parts))
     if (std::find(list.begin(), list.end(), part) == list.end()) list.push_back(part);
-  if (list.size() > kMaxParts) return error("json schema: '{}': 'allOf' becomes more than {} schemas", where, kMaxParts);
+  if (list.size() > kMaxParts)
+    return error("json schema: '{}': 'allOf' becomes more than {} schemas", where, kMaxParts);
   return Done{};
 }
 
-Result<Done> merge_keyword(const std::string& keyword, const Schema& x, const Schema& y, Schema& out, const std::string& where) {
-  const auto known = std::find_if(std::begin(kRules), std::end(kRules), [&](const KeywordRule& rule) { return keyword == rule.keyword; });
+Result<Done> merge_keyword(const std::string& keyword, const Schema& x, const Schema& y, Schema& out,
+                           const std::string& where) {
+  const auto known = std::find_if(std::begin(kRules), std::end(kRules),
+                                  [&](const KeywordRule& rule) { return keyword == rule.keyword; });
   if (keyword == "allOf") {
     for (const Schema* side : {&x, &y}) TRY_DONE(assert_also(*side, out, where));
     return Done{};
@@ -157,7 +177,8 @@ Result<Done> merge_keyword(const std::string& keyword, const Schema& x, const Sc
     // One stays where it was, the other is asserted beside it.
     out[keyword] = x;
     return assert_also(Schema::array({Schema{{keyword, y}}}), out, where);
-  } else if (keyword == "multipleOf" && x.is_number_integer() && y.is_number_integer() && x > 0 && y > 0 && x < 1'000'000 && y < 1'000'000) {
+  } else if (keyword == "multipleOf" && x.is_number_integer() && y.is_number_integer() && x > 0 && y > 0 &&
+             x < 1'000'000 && y < 1'000'000) {
     const int64_t a = x, b = y;
     out[keyword] = a / std::gcd(a, b) * b;
   } else {
@@ -168,9 +189,26 @@ Result<Done> merge_keyword(const std::string& keyword, const Schema& x, const Sc
 
 // Keywords that holds() judges, or that merge_values() has already taken care of.
 bool is_judged(const std::string& keyword) {
-  static constexpr const char* kNames[] = {"type", "const", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
-                                           "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties", "properties",
-                                           "required", "additionalProperties", "items", "prefixItems", "uniqueItems"};
+  static constexpr const char* kNames[] = {"type",
+                                           "const",
+                                           "enum",
+                                           "minimum",
+                                           "maximum",
+                                           "exclusiveMinimum",
+                                           "exclusiveMaximum",
+                                           "multipleOf",
+                                           "minLength",
+                                           "maxLength",
+                                           "minItems",
+                                           "maxItems",
+                                           "minProperties",
+                                           "maxProperties",
+                                           "properties",
+                                           "required",
+                                           "additionalProperties",
+                                           "items",
+                                           "prefixItems",
+                                           "uniqueItems"};
   return std::any_of(std::begin(kNames), std::end(kNames), [&](const char* name) { return keyword == name; });
 }
 
@@ -199,9 +237,26 @@ bool within_limits(const Schema& schema, const Schema& value) {
 }  // namespace
 
 bool is_annotation(const std::string& keyword) {
-  static constexpr const char* kNames[] = {"title", "description", "default", "example", "examples", "deprecated", "readOnly", "writeOnly",
-                                           "$comment", "$schema", "$id", "$anchor", "$defs", "definitions", "$vocabulary",
-                                           "contentEncoding", "contentMediaType", "contentSchema", "discriminator", "strict"};
+  static constexpr const char* kNames[] = {"title",
+                                           "description",
+                                           "default",
+                                           "example",
+                                           "examples",
+                                           "deprecated",
+                                           "readOnly",
+                                           "writeOnly",
+                                           "$comment",
+                                           "$schema",
+                                           "$id",
+                                           "$anchor",
+                                           "$defs",
+                                           "definitions",
+                                           "$vocabulary",
+                                           "contentEncoding",
+                                           "contentMediaType",
+                                           "contentSchema",
+                                           "discriminator",
+                                           "strict"};
   return std::any_of(std::begin(kNames), std::end(kNames), [&](const char* name) { return keyword == name; });
 }
 
@@ -223,9 +278,11 @@ Result<uint32_t> types_of(const Schema& schema, const std::string& where) {
   if (type == schema.end()) return uint32_t{kAllTypes};
   uint32_t bits = 0;
   for (const Schema& name : as_list(*type)) {
-    const auto known = std::find_if(std::begin(kTypeNames), std::end(kTypeNames), [&](const TypeName& t) { return name == t.name; });
+    const auto known =
+        std::find_if(std::begin(kTypeNames), std::end(kTypeNames), [&](const TypeName& t) { return name == t.name; });
     if (known == std::end(kTypeNames))
-      return error("json schema: '{}': 'type' is {}, want null, boolean, integer, number, string, array or object", where, name.dump(-1, ' ', true));
+      return error("json schema: '{}': 'type' is {}, want null, boolean, integer, number, string, array or object",
+                   where, name.dump(-1, ' ', true));
     bits |= known->bits;
   }
   return bits;
@@ -250,7 +307,9 @@ Result<const Schema*> SchemaDocument::resolve(const std::string& ref, const std:
     const size_t to = std::min(ref.find('/', from), ref.size());
     std::string name;
     for (size_t i = from; i < to; ++i) {
-      const auto hex = [&](size_t j) { return j < to ? std::string_view("0123456789abcdef").find(static_cast<char>(ref[j] | 0x20)) : std::string::npos; };
+      const auto hex = [&](size_t j) {
+        return j < to ? std::string_view("0123456789abcdef").find(static_cast<char>(ref[j] | 0x20)) : std::string::npos;
+      };
       if (ref[i] == '~' && i + 1 < to && (ref[i + 1] == '0' || ref[i + 1] == '1')) {
         name += ref[++i] == '0' ? '~' : '/';
       } else if (ref[i] == '%' && hex(i + 1) != std::string::npos && hex(i + 2) != std::string::npos) {
@@ -262,8 +321,8 @@ Result<const Schema*> SchemaDocument::resolve(const std::string& ref, const std:
     }
     const Schema* next = nullptr;
     if (at->is_object() && at->contains(name)) next = &*at->find(name);
-    if (at->is_array() && !name.empty() && name.size() < 6 && name.find_first_not_of("0123456789") == std::string::npos &&
-        std::stoul(name) < at->size())
+    if (at->is_array() && !name.empty() && name.size() < 6 &&
+        name.find_first_not_of("0123456789") == std::string::npos && std::stoul(name) < at->size())
       next = &(*at)[std::stoul(name)];
     if (!next) return error("json schema: '{}': $ref '{}' points to nothing", where, ref);
     at = next;
@@ -281,7 +340,8 @@ Result<Schema> SchemaDocument::inlined(const Schema& schema, const std::string& 
   TRY(Schema whole, inlined(*target, where, depth + 1));
   Schema rest = schema;
   rest.erase("$ref");
-  if (std::all_of(rest.items().begin(), rest.items().end(), [](const auto& item) { return is_annotation(item.key()); })) return whole;
+  if (std::all_of(rest.items().begin(), rest.items().end(), [](const auto& item) { return is_annotation(item.key()); }))
+    return whole;
   return merge(whole, rest, where);
 }
 
@@ -291,7 +351,8 @@ Result<Schema> SchemaDocument::merge(const Schema& left, const Schema& right, co
   if (a == Schema(false) || b == Schema(false)) return Schema(false);
   if (a.is_boolean()) return b;
   if (b.is_boolean()) return a;
-  if (!a.is_object() || !b.is_object()) return error("json schema: '{}': a schema must be an object or a boolean", where);
+  if (!a.is_object() || !b.is_object())
+    return error("json schema: '{}': a schema must be an object or a boolean", where);
   Schema out = Schema::object();
   TRY(const uint32_t a_types, types_of(a, where));
   TRY(const uint32_t b_types, types_of(b, where));
@@ -305,7 +366,9 @@ Result<Schema> SchemaDocument::merge(const Schema& left, const Schema& right, co
   merge_values(a, b, out);
   for (const Schema* side : {&a, &b})
     for (const auto& [keyword, value] : side->items()) {
-      const bool own = std::any_of(std::begin(kRules), std::end(kRules), [&](const KeywordRule& rule) { return rule.rule == Rule::own && keyword == rule.keyword; });
+      const bool own = std::any_of(std::begin(kRules), std::end(kRules), [&](const KeywordRule& rule) {
+        return rule.rule == Rule::own && keyword == rule.keyword;
+      });
       if (own || (side == &b && a.contains(keyword))) continue;
       if (side == &a && b.contains(keyword)) {
         TRY_DONE(merge_keyword(keyword, value, b[keyword], out, where));
@@ -324,7 +387,8 @@ Result<bool> SchemaDocument::holds(const Schema& reference, const Schema& value,
   if (!schema.is_object()) return error("json schema: '{}': a schema must be an object or a boolean", where);
   for (const auto& [keyword, unused] : schema.items())
     if (!is_annotation(keyword) && !is_judged(keyword))
-      return error("json schema: '{}': '{}' beside 'enum' or 'const' is not supported; leave out the values it forbids", where, keyword);
+      return error("json schema: '{}': '{}' beside 'enum' or 'const' is not supported; leave out the values it forbids",
+                   where, keyword);
   TRY(const uint32_t types, types_of(schema, where));
   Schema allowed = Schema::object();
   merge_values(schema, schema, allowed);
@@ -341,7 +405,8 @@ Result<bool> SchemaDocument::holds(const Schema& reference, const Schema& value,
   }
   const Schema& prefix = part_or(schema, "prefixItems", kNoNames);
   for (size_t i = 0; value.is_array() && i < value.size(); ++i) {
-    TRY(const bool good, holds(prefix.is_array() && i < prefix.size() ? prefix[i] : part_or(schema, "items", kAnything), value[i], where));
+    TRY(const bool good, holds(prefix.is_array() && i < prefix.size() ? prefix[i] : part_or(schema, "items", kAnything),
+                               value[i], where));
     if (!good) return false;
   }
   return true;
@@ -349,7 +414,8 @@ Result<bool> SchemaDocument::holds(const Schema& reference, const Schema& value,
 
 Schema SchemaDocument::follow(const Schema& schema) const {
   const Schema* at = &schema;
-  for (int depth = 0; depth < kMaxDepth && at->is_object() && at->contains("$ref") && (*at)["$ref"].is_string(); ++depth) {
+  for (int depth = 0; depth < kMaxDepth && at->is_object() && at->contains("$ref") && (*at)["$ref"].is_string();
+       ++depth) {
     const auto target = resolve((*at)["$ref"].get<std::string>(), "");
     if (!target) break;
     at = *target;
@@ -358,6 +424,7 @@ Schema SchemaDocument::follow(const Schema& schema) const {
 }
 
 bool SchemaDocument::objects_exclude(const Schema& a, const Schema& b, int depth) const {
+  if (a.contains("patternProperties") || b.contains("patternProperties")) return false;
   const auto needs = [](const Schema& schema, const std::string& key) {
     const auto required = schema.find("required");
     return required != schema.end() && std::find(required->begin(), required->end(), Schema(key)) != required->end();
@@ -368,7 +435,7 @@ bool SchemaDocument::objects_exclude(const Schema& a, const Schema& b, int depth
       if (!name.is_string()) continue;
       const std::string key = name;
       const Schema& there = property(other, key);
-      if (there == Schema(false)) return true;      // one needs what the other forbids
+      if (there == Schema(false)) return true;  // one needs what the other forbids
       if (needs(other, key) && exclude(property(*side, key), there, depth + 1)) return true;
     }
   }
@@ -384,7 +451,8 @@ bool SchemaDocument::exclude(const Schema& left, const Schema& right, int depth)
     for (const auto& [side, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
       const auto branches = side->find(keyword);
       if (branches != side->end() && branches->is_array() && !branches->empty() &&
-          std::all_of(branches->begin(), branches->end(), [&](const Schema& branch) { return exclude(branch, *other, depth + 1); }))
+          std::all_of(branches->begin(), branches->end(),
+                      [&](const Schema& branch) { return exclude(branch, *other, depth + 1); }))
         return true;
     }
   Schema values = Schema::object();
@@ -403,7 +471,8 @@ bool SchemaDocument::exclude(const Schema& left, const Schema& right, int depth)
   const uint32_t common = bits(a, a_closed) & bits(b, b_closed);
   if (common == 0) return true;
   const auto above = [](const Schema& low, const Schema& high) {
-    return low.contains("minimum") && high.contains("maximum") && low["minimum"].is_number() && low["minimum"] > high["maximum"];
+    return low.contains("minimum") && high.contains("maximum") && low["minimum"].is_number() &&
+           low["minimum"] > high["maximum"];
   };
   if ((common & ~(kInteger | kFraction)) == 0) return above(a, b) || above(b, a);
   return common == kObject && objects_exclude(a, b, depth);

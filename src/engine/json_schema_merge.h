@@ -11,7 +11,14 @@ namespace hearth::grammar {
 using Schema = OrderedJson;
 
 enum TypeBit : uint32_t {
-  kNull = 1, kBoolean = 2, kInteger = 4, kFraction = 8, kString = 16, kArray = 32, kObject = 64, kAllTypes = 127
+  kNull = 1,
+  kBoolean = 2,
+  kInteger = 4,
+  kFraction = 8,
+  kString = 16,
+  kArray = 32,
+  kObject = 64,
+  kAllTypes = 127
 };
 
 class SchemaDocument {

@@ -6,7 +6,7 @@
 namespace hearth::grammar {
 namespace {
 
-constexpr uint32_t kMaxCounted = 128;      // properties that are counted one by one
+constexpr uint32_t kMaxCounted = 128;  // properties that are counted one by one
 
 // Characters of a key as they are; a key with escapes could be a declared one in disguise.
 CharSet raw_key_chars() { return make_set({{0x20, 0x21}, {0x23, 0x5B}, {0x5D, kMaxChar}}); }
@@ -25,12 +25,12 @@ ExprPtr SchemaCompiler::other_key(const std::vector<Field>& fields) const {
   constexpr uint32_t kRoot = 0, kFree = 1;
   trie.nodes[kFree] = {{{json_char(), kFree}}, true};
   std::vector<std::map<uint32_t, uint32_t>> children(2);
-  std::vector<uint32_t> names;
+  std::vector<bool> named(2, false);
   for (const Field& field : fields) {
     const Result<std::vector<uint32_t>> points = code_points(field.key, "key");
     if (!points) continue;
     const auto escaped = [](uint32_t c) { return c < 0x20 || c == '"' || c == '\\'; };
-    if (std::any_of(points->begin(), points->end(), escaped)) continue;      // cannot be written without escapes
+    if (std::any_of(points->begin(), points->end(), escaped)) continue;  // cannot be written without escapes
     uint32_t at = kRoot;
     for (const uint32_t c : *points) {
       const auto [found, fresh] = children[at].try_emplace(c, static_cast<uint32_t>(trie.nodes.size()));
@@ -38,10 +38,11 @@ ExprPtr SchemaCompiler::other_key(const std::vector<Field>& fields) const {
       if (fresh) {
         trie.nodes.emplace_back();
         children.emplace_back();
+        named.push_back(false);
       }
       at = next;
     }
-    names.push_back(at);
+    named[at] = true;
   }
   for (uint32_t at = 0; at < trie.nodes.size(); ++at) {
     if (at == kFree) continue;
@@ -51,7 +52,7 @@ ExprPtr SchemaCompiler::other_key(const std::vector<Field>& fields) const {
       trie.nodes[at].edges.push_back({chars({{c, c}}), next});
     }
     trie.nodes[at].edges.push_back({chars(intersect(raw_key_chars(), complement(make_set(std::move(taken))))), kFree});
-    trie.nodes[at].accepts = std::find(names.begin(), names.end(), at) == names.end();
+    trie.nodes[at].accepts = !named[at];
   }
   return sequence({literal("\""), network(std::move(trie)), literal("\"")});
 }
@@ -83,42 +84,63 @@ Result<std::vector<SchemaCompiler::Field>> SchemaCompiler::fields_of(const Schem
   return fields;
 }
 
+// Members beside the declared ones, null if there may be none. With `patternProperties` only keys that match are
+// written.
+Result<ExprPtr> SchemaCompiler::extra_member(const Schema& schema, const std::vector<Field>& fields,
+                                             const Where& where) {
+  const bool named = schema.contains("propertyNames"), patterned = schema.contains("patternProperties");
+  const bool open = schema.contains("additionalProperties") ? schema["additionalProperties"] != Schema(false)
+                                                            : !schema.contains("properties");
+  if ((named || patterned) && !fields.empty())
+    return wrong(where, "'propertyNames' and 'patternProperties' beside 'properties' or 'required' are not supported");
+  if (patterned && (named || !schema["patternProperties"].is_object() || schema["patternProperties"].size() != 1))
+    return wrong(where, "'patternProperties' is supported with one pattern and without 'propertyNames'");
+  if (!open && !patterned) return ExprPtr();
+  ExprPtr key = other_key(fields), inner = any_json();
+  if (patterned) {
+    const auto pattern = schema["patternProperties"].begin();
+    TRY(key, string(Schema{{"pattern", pattern.key()}}, where.in("patternProperties")));
+    TRY(inner, value(pattern.value(), where.in("patternProperties/" + pattern.key())));
+  } else if (schema.contains("additionalProperties")) {
+    TRY(inner, value(schema["additionalProperties"], where.in("additionalProperties")));
+  }
+  if (named) {
+    const Where names = where.in("propertyNames");
+    TRY(const Schema of_names, document_.merge(schema["propertyNames"], Schema{{"type", "string"}}, names.path));
+    TRY(key, value(of_names, names));
+  }
+  return as_rule(member(std::move(key), std::move(inner)), where.path + " additional");
+}
+
 Result<ExprPtr> SchemaCompiler::object(const Schema& schema, const Where& where) {
   TRY(std::vector<Field> fields, fields_of(schema, where));
   TRY(const uint32_t least, count(schema, "minProperties", 0, where));
   TRY(const uint32_t most, count(schema, "maxProperties", kNoLimit, where));
-  const bool open = schema.contains("additionalProperties") ? schema["additionalProperties"] != Schema(false)
-                                                            : !schema.contains("properties");
-  const bool plain = fields.empty() && least == 0 && most == kNoLimit;
-  if (plain && open && (!schema.contains("additionalProperties") || schema["additionalProperties"] == Schema(true)))
-    return rule(any_object_);
-  ExprPtr extra;
-  if (open) {
-    ExprPtr inner = any_json();
-    if (schema.contains("additionalProperties")) {
-      TRY(inner, value(schema["additionalProperties"], where.in("additionalProperties")));
-    }
-    extra = as_rule(member(other_key(fields), std::move(inner)), where.path + " additional");
-  }
+  TRY(ExprPtr extra, extra_member(schema, fields, where));
   TRY(ExprPtr inside, members(std::move(fields), std::move(extra), least, most, where));
   return sequence({literal("{"), space(), std::move(inside), space(), literal("}")});
 }
 
-// Nodes before(i, n): the first i fields are decided, n of them written (counted as far as it matters); at(i, n): field i
-// is about to be written. After the fields come tail(n, m) and extra(n, m): n fields, m additional ones.
-Result<ExprPtr> SchemaCompiler::members(std::vector<Field> fields, ExprPtr extra, uint32_t least, uint32_t most, const Where& where) {
+// Nodes before(i, n): the first i fields are decided, n of them written (counted as far as it matters); at(i, n): field
+// i is about to be written. After the fields come tail(n, m) and extra(n, m): n fields, m additional ones.
+Result<ExprPtr> SchemaCompiler::members(std::vector<Field> fields, ExprPtr extra, uint32_t least, uint32_t most,
+                                        const Where& where) {
   const auto total = static_cast<uint32_t>(fields.size());
-  const auto needed = static_cast<uint32_t>(std::count_if(fields.begin(), fields.end(), [](const Field& f) { return f.required; }));
+  const auto needed =
+      static_cast<uint32_t>(std::count_if(fields.begin(), fields.end(), [](const Field& f) { return f.required; }));
   if (!extra && most >= total) most = kNoLimit;
   if (least <= needed) least = 0;
   if (needed > most || least > most || (!extra && least > total)) return nothing();
   if (fields.empty() && least <= 1 && most > kMaxCounted && extra) {
-    const ExprPtr some = sequence({extra, repeat(sequence({comma(), extra}), 0, most == kNoLimit ? kNoLimit : most - 1)});
+    const ExprPtr some =
+        sequence({extra, repeat(sequence({comma(), extra}), 0, most == kNoLimit ? kNoLimit : most - 1)});
     return least == 0 ? optional(some) : some;
   }
   const uint32_t cap = most != kNoLimit ? most : std::max(least, 1u);
   if (cap > kMaxCounted || uint64_t{cap} * total > 20'000)
-    return wrong(where, fmt::format("'minProperties' or 'maxProperties' above {} is not supported beside other properties", kMaxCounted));
+    return wrong(where,
+                 fmt::format("'minProperties' or 'maxProperties' above {} is not supported beside other properties",
+                             kMaxCounted));
   const uint32_t width = cap + 1, extras = extra ? (most != kNoLimit ? cap : 1) : 0;
   Network graph;
   graph.nodes.resize(size_t{width} * (2 * total + 1) + 2 * size_t{width} * (extras + 1));
@@ -157,7 +179,8 @@ Result<ExprPtr> SchemaCompiler::array(const Schema& schema, const Where& where) 
   const Schema none = Schema::array();
   const Schema& prefix = schema.contains("prefixItems") ? schema["prefixItems"] : none;
   if (!prefix.is_array()) return wrong(where, "'prefixItems' must be a list of schemas");
-  if (schema.contains("items") && schema["items"].is_array()) return wrong(where, "'items' must be a schema; a list of schemas is 'prefixItems'");
+  if (schema.contains("items") && schema["items"].is_array())
+    return wrong(where, "'items' must be a schema; a list of schemas is 'prefixItems'");
   const auto fixed = static_cast<uint32_t>(prefix.size());
   const bool open = schema.contains("items") ? schema["items"] != Schema(false) : fixed == 0 || min > fixed;
   if (!open) max = std::min(max, fixed);

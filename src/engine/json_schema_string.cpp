@@ -6,7 +6,7 @@
 namespace hearth::grammar {
 namespace {
 
-#define DAY_OF_YEAR                                                                                             \
+#define DAY_OF_YEAR \
   "(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)|02-(?:0[1-9]|1\\d|2[0-8]))"
 #define LEAP_YEAR "(?:\\d\\d(?:0[48]|[2468][048]|[13579][26])|(?:0[48]|[2468][048]|[13579][26])00)"
 #define DATE "(?:\\d{4}-" DAY_OF_YEAR "|" LEAP_YEAR "-02-29)"
@@ -18,14 +18,15 @@ namespace {
 
 struct Format {
   const char* name;
-  const char* pattern;      // of a subset that every validator agrees on
+  const char* pattern;  // of a subset that every validator agrees on
 };
 constexpr Format kFormats[] = {
     {"date", "^" DATE "$"},
     {"time", "^" TIME "$"},
     {"date-time", "^" DATE "[Tt]" TIME "$"},
-    {"duration", "^P(?:\\d{1,9}W|\\d{1,9}D|(?:\\d{1,9}Y)(?:\\d{1,9}M(?:\\d{1,9}D)?)?|\\d{1,9}M(?:\\d{1,9}D)?|"
-                 "T(?:\\d{1,9}H(?:\\d{1,9}M(?:\\d{1,9}S)?)?|\\d{1,9}M(?:\\d{1,9}S)?|\\d{1,9}S))$"},
+    {"duration",
+     "^P(?:\\d{1,9}W|\\d{1,9}D|(?:\\d{1,9}Y)(?:\\d{1,9}M(?:\\d{1,9}D)?)?|\\d{1,9}M(?:\\d{1,9}D)?|"
+     "T(?:\\d{1,9}H(?:\\d{1,9}M(?:\\d{1,9}S)?)?|\\d{1,9}M(?:\\d{1,9}S)?|\\d{1,9}S))$"},
     {"uuid", "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"},
     {"email", "^[A-Za-z0-9_+-]{1,30}(?:\\.[A-Za-z0-9_+-]{1,30})?@" LABEL "(?:\\." LABEL "){1,2}$"},
     {"hostname", "^" LABEL "(?:\\." LABEL "){0,2}$"},
@@ -49,10 +50,12 @@ Result<ExprPtr> SchemaCompiler::string(const Schema& schema, const Where& where)
     for (const Schema& one : found->is_array() ? *found : Schema::array({*found})) {
       if (!one.is_string()) return wrong(where, fmt::format("'{}' must be a string", keyword));
       const std::string text = one;
-      const auto* format = std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& f) { return text == f.name; });
+      const auto* format =
+          std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& f) { return text == f.name; });
       if (std::string_view(keyword) == "format" && format == std::end(kFormats)) continue;
       const char* pattern = std::string_view(keyword) == "format" ? format->pattern : text.c_str();
-      TRY(RegexPtr regex, parse_regex(std::string_view(keyword) == "format" ? pattern : std::string_view(text), Match::search, who));
+      TRY(RegexPtr regex,
+          parse_regex(std::string_view(keyword) == "format" ? pattern : std::string_view(text), Match::search, who));
       regexes.push_back(std::move(regex));
     }
   }

@@ -18,8 +18,16 @@ const CharSet& word_set() {
   return kSet;
 }
 const CharSet& space_set() {
-  static const CharSet kSet = make_set({{9, 13}, {' ', ' '}, {0xA0, 0xA0}, {0x1680, 0x1680}, {0x2000, 0x200A}, {0x2028, 0x2029},
-                                        {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}});
+  static const CharSet kSet = make_set({{9, 13},
+                                        {' ', ' '},
+                                        {0xA0, 0xA0},
+                                        {0x1680, 0x1680},
+                                        {0x2000, 0x200A},
+                                        {0x2028, 0x2029},
+                                        {0x202F, 0x202F},
+                                        {0x205F, 0x205F},
+                                        {0x3000, 0x3000},
+                                        {0xFEFF, 0xFEFF}});
   return kSet;
 }
 const CharSet& dot_set() {
@@ -80,17 +88,26 @@ class Parser {
   Result<RegexPtr> atom(int nesting) {
     const uint32_t c = text_[at_++];
     switch (c) {
-      case '^': return node(Kind::at_start);
-      case '$': return node(Kind::at_end);
-      case '.': return chars_node(dot_set());
-      case '[': return char_class();
-      case '(': return group(nesting);
+      case '^':
+        return node(Kind::at_start);
+      case '$':
+        return node(Kind::at_end);
+      case '.':
+        return chars_node(dot_set());
+      case '[':
+        return char_class();
+      case '(':
+        return group(nesting);
       case '\\': {
         TRY(CharSet set, escape());
         return chars_node(std::move(set));
       }
-      case '*': case '+': case '?': return wrong("nothing to repeat");
-      default: return chars_node({{c, c}});
+      case '*':
+      case '+':
+      case '?':
+        return wrong("nothing to repeat");
+      default:
+        return chars_node({{c, c}});
     }
   }
 
@@ -126,7 +143,7 @@ class Parser {
       }
       if (times > 0) return wrong("nothing to repeat");
       if (item->kind == Kind::at_start || item->kind == Kind::at_end) return wrong("an anchor cannot be repeated");
-      take('?');      // lazy: the same texts
+      take('?');  // lazy: the same texts
       if (peek() == '+') return wrong("possessive repetition is not supported");
       item = node(Kind::repeat, {item}, min, max);
     }
@@ -151,7 +168,8 @@ class Parser {
     uint64_t value = 0;
     const size_t from = at_;
     for (; peek() >= '0' && peek() <= '9' && value <= kMaxTimes; ++at_) value = value * 10 + (peek() - '0');
-    if (at_ == from || value > kMaxTimes) return wrong(fmt::format("expected a number of repetitions up to {}", kMaxTimes));
+    if (at_ == from || value > kMaxTimes)
+      return wrong(fmt::format("expected a number of repetitions up to {}", kMaxTimes));
     return static_cast<uint32_t>(value);
   }
 
@@ -160,9 +178,12 @@ class Parser {
     size_t digits = 0;
     for (; digits < most; ++digits, ++at_) {
       const uint32_t c = peek(), lower = c | 0x20;
-      if (c >= '0' && c <= '9') value = value * 16 + (c - '0');
-      else if (lower >= 'a' && lower <= 'f') value = value * 16 + (lower - 'a' + 10);
-      else break;
+      if (c >= '0' && c <= '9')
+        value = value * 16 + (c - '0');
+      else if (lower >= 'a' && lower <= 'f')
+        value = value * 16 + (lower - 'a' + 10);
+      else
+        break;
     }
     if (digits < least) return wrong("expected a hexadecimal digit");
     if (value > kMaxChar) return wrong(fmt::format("U+{:X} is no character", value));
@@ -175,17 +196,28 @@ class Parser {
     const uint32_t c = text_[at_++];
     const auto one = [](uint32_t point) { return CharSet{{point, point}}; };
     switch (c) {
-      case 'd': return kDigit;
-      case 'D': return complement(kDigit);
-      case 'w': return word_set();
-      case 'W': return complement(word_set());
-      case 's': return space_set();
-      case 'S': return complement(space_set());
-      case 'n': return one('\n');
-      case 't': return one('\t');
-      case 'r': return one('\r');
-      case 'f': return one('\f');
-      case 'v': return one('\v');
+      case 'd':
+        return kDigit;
+      case 'D':
+        return complement(kDigit);
+      case 'w':
+        return word_set();
+      case 'W':
+        return complement(word_set());
+      case 's':
+        return space_set();
+      case 'S':
+        return complement(space_set());
+      case 'n':
+        return one('\n');
+      case 't':
+        return one('\t');
+      case 'r':
+        return one('\r');
+      case 'f':
+        return one('\f');
+      case 'v':
+        return one('\v');
       case '0':
         if (peek() >= '0' && peek() <= '9') return wrong("octal escapes are not supported; use \\xHH");
         return one(0);
@@ -200,13 +232,19 @@ class Parser {
         TRY(const uint32_t point, unicode());
         return one(point);
       }
-      case 'b': case 'B': return wrong("\\b and \\B are not supported");
-      case 'p': case 'P': return wrong("\\p{...} is not supported; write the ranges");
-      default: break;
+      case 'b':
+      case 'B':
+        return wrong("\\b and \\B are not supported");
+      case 'p':
+      case 'P':
+        return wrong("\\p{...} is not supported; write the ranges");
+      default:
+        break;
     }
     if (c >= '1' && c <= '9') return wrong("back references are not supported");
     if (c == 'k') return wrong("back references are not supported");
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return wrong(fmt::format("unknown escape \\{}", static_cast<char>(c)));
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+      return wrong(fmt::format("unknown escape \\{}", static_cast<char>(c)));
     return one(c);
   }
 
@@ -287,7 +325,8 @@ Result<Done> flatten(std::vector<RegexPtr> items, std::vector<std::vector<RegexP
 }  // namespace
 
 Result<RegexPtr> parse_regex(std::string_view pattern, Match match, std::string_view who) {
-  if (pattern.size() > kMaxPattern) return error("{}: pattern: got {} bytes, want at most {}", who, pattern.size(), kMaxPattern);
+  if (pattern.size() > kMaxPattern)
+    return error("{}: pattern: got {} bytes, want at most {}", who, pattern.size(), kMaxPattern);
   TRY(std::vector<uint32_t> points, code_points(pattern, who));
   TRY(RegexPtr tree, Parser(std::move(points), who).run());
   std::vector<std::vector<RegexPtr>> sequences;
@@ -300,7 +339,8 @@ Result<RegexPtr> parse_regex(std::string_view pattern, Match match, std::string_
     while (to > from && items[to - 1]->kind == Kind::at_end) --to;
     std::vector<RegexPtr> way(items.begin() + static_cast<ptrdiff_t>(from), items.begin() + static_cast<ptrdiff_t>(to));
     for (const RegexPtr& item : way)
-      if (has_anchor(*item)) return error("{}: pattern: '^' and '$' are supported only at the ends of alternatives", who);
+      if (has_anchor(*item))
+        return error("{}: pattern: '^' and '$' are supported only at the ends of alternatives", who);
     if (match == Match::search && from == 0) way.insert(way.begin(), anything);
     if (match == Match::search && to == items.size()) way.push_back(anything);
     ways.push_back(node(Kind::sequence, std::move(way)));

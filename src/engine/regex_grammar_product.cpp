@@ -16,7 +16,7 @@ uint32_t add_limited(uint64_t a, uint64_t b) { return static_cast<uint32_t>(std:
 // All regexes in one automaton over characters, built from the end backwards; state 0..n-1 are their ends.
 struct Nfa {
   struct Node {
-    const CharSet* set = nullptr;       // null: moves without a character
+    const CharSet* set = nullptr;  // null: moves without a character
     std::vector<uint32_t> targets;
   };
   std::vector<Node> nodes;
@@ -30,7 +30,8 @@ struct Nfa {
   uint32_t emit(const RegexNode& regex, uint32_t next) {
     if (full()) return next;
     switch (regex.kind) {
-      case Kind::chars: return add({&regex.set, {next}});
+      case Kind::chars:
+        return add({&regex.set, {next}});
       case Kind::sequence:
         for (size_t i = regex.parts.size(); i-- > 0;) next = emit(*regex.parts[i], next);
         return next;
@@ -39,8 +40,11 @@ struct Nfa {
         for (const RegexPtr& part : regex.parts) targets.push_back(emit(*part, next));
         return add({nullptr, std::move(targets)});
       }
-      case Kind::repeat: return emit_repeat(regex, next);
-      case Kind::at_start: case Kind::at_end: break;
+      case Kind::repeat:
+        return emit_repeat(regex, next);
+      case Kind::at_start:
+      case Kind::at_end:
+        break;
     }
     return next;
   }
@@ -53,7 +57,8 @@ struct Nfa {
       if (!full()) nodes[loop].targets.push_back(entry);
       next = loop;
     } else {
-      for (uint32_t i = regex.max; i > regex.min && !full(); --i) next = add({nullptr, {emit(*regex.parts[0], next), after}});
+      for (uint32_t i = regex.max; i > regex.min && !full(); --i)
+        next = add({nullptr, {emit(*regex.parts[0], next), after}});
     }
     for (uint32_t i = 0; i < regex.min && !full(); ++i) next = emit(*regex.parts[0], next);
     return next;
@@ -95,12 +100,13 @@ class Product {
     nfa_.close(start);
     if (!nfa_.full()) find(start, 0);
     for (size_t at = 0; at < queue_.size() && fits(); ++at) expand(static_cast<uint32_t>(at));
-    if (!fits()) return error("{}: 'pattern' or 'format' together with its length or another pattern is too large", who);
+    if (!fits())
+      return error("{}: 'pattern' or 'format' together with its length or another pattern is too large", who);
     return network(std::move(network_));
   }
 
  private:
-  using Key = std::pair<std::vector<uint32_t>, uint32_t>;      // states, characters so far as they matter
+  using Key = std::pair<std::vector<uint32_t>, uint32_t>;  // states, characters so far as they matter
 
   bool fits() const { return !nfa_.full() && queue_.size() <= kMaxProduct && work_ <= kMaxWork; }
 
@@ -112,7 +118,8 @@ class Product {
       const std::vector<uint32_t>& states = found->first.first;
       Network::Node node;
       node.accepts = length >= length_.min;
-      for (uint32_t i = 0; i < regexes_.size(); ++i) node.accepts &= std::binary_search(states.begin(), states.end(), i);
+      for (uint32_t i = 0; i < regexes_.size(); ++i)
+        node.accepts &= std::binary_search(states.begin(), states.end(), i);
       network_.nodes.push_back(std::move(node));
     }
     return found->second;
@@ -164,7 +171,7 @@ LengthRange lengths_of(const RegexNode& regex) {
   if (regex.kind == Kind::at_start || regex.kind == Kind::at_end) return {0, 0};
   if (regex.kind == Kind::repeat) {
     const LengthRange part = lengths_of(*regex.parts[0]);
-    const uint64_t max = part.max == 0 || regex.max == 0 ? 0
+    const uint64_t max = part.max == 0 || regex.max == 0                 ? 0
                          : part.max == kNoLimit || regex.max == kNoLimit ? kNoLimit
                                                                          : uint64_t{part.max} * regex.max;
     return {add_limited(uint64_t{part.min} * regex.min, 0), add_limited(max, 0)};
@@ -181,7 +188,8 @@ LengthRange lengths_of(const RegexNode& regex) {
   return all;
 }
 
-Result<ExprPtr> intersection(const std::vector<RegexPtr>& regexes, LengthRange length, Coding coding, std::string_view who) {
+Result<ExprPtr> intersection(const std::vector<RegexPtr>& regexes, LengthRange length, Coding coding,
+                             std::string_view who) {
   return Product(regexes, length, coding).run(who);
 }
 

@@ -13,7 +13,7 @@
 namespace hearth {
 
 struct TestVocabulary {
-  std::vector<std::string> bytes;       // token 0 is the end
+  std::vector<std::string> bytes;  // token 0 is the end
   GrammarVocabulary built;
 };
 
@@ -29,9 +29,12 @@ inline TestVocabulary make_vocabulary(size_t words = 400, uint32_t seed = 7) {
   std::vector<std::string> tokens{""};
   for (int byte = 0; byte < 256; ++byte) tokens.push_back(std::string(1, static_cast<char>(byte)));
   for (const char* piece :
-       {"{\"", "\":", "\": ", "\",", "\", \"", "},", "}]", "]}", "}}", "[{", "[[", "\"}", "\"]", "true", "false", "null", "fal", "se", "\\u",
-        "\\n", "\\\"", "\\u00", "\\ud8", "\\udc", "00", "12", "123", "-1", "0.", ".5", "e+", ", ", ",\"", "é", "日本", "\xF0\x9F", "\x98\x80", "😀",
-        "\": [", "\": {", "  ", "\n", "\n  ", "\n    ", "2024-", "T1", ":00", "Z\"", "@", ".com", "ab\"", "a\": \"", "\"]}\n", "\"\"", "{}", "[]"})
+       {"{\"",  "\":",     "\": ",   "\",",    "\", \"", "},",       "}]",       "]}",  "}}",    "[{",
+        "[[",   "\"}",     "\"]",    "true",   "false",  "null",     "fal",      "se",  "\\u",   "\\n",
+        "\\\"", "\\u00",   "\\ud8",  "\\udc",  "00",     "12",       "123",      "-1",  "0.",    ".5",
+        "e+",   ", ",      ",\"",    "é",      "日本",   "\xF0\x9F", "\x98\x80", "😀",   "\": [", "\": {",
+        "  ",   "\n",      "\n  ",   "\n    ", "2024-",  "T1",       ":00",      "Z\"", "@",     ".com",
+        "ab\"", "a\": \"", "\"]}\n", "\"\"",   "{}",     "[]"})
     tokens.push_back(piece);
   std::mt19937 random(seed);
   for (size_t i = 0; i < words; ++i) {
@@ -54,9 +57,10 @@ inline std::vector<int32_t> allowed(const GrammarMatcher& matcher, const Grammar
   return ids;
 }
 
-// Samples until the end token: at random for `free_tokens`, then whatever closes soonest by a guess. Nothing if it does not end.
-inline std::optional<std::string> sample(const BoundGrammar& bound, const TestVocabulary& vocabulary, std::mt19937& random,
-                                         int free_tokens = 60, int most = 3000) {
+// Samples until the end token: at random for `free_tokens`, then whatever closes soonest by a guess. Nothing if it does
+// not end.
+inline std::optional<std::string> sample(const BoundGrammar& bound, const TestVocabulary& vocabulary,
+                                         std::mt19937& random, int free_tokens = 60, int most = 3000) {
   GrammarMatcher matcher(bound);
   std::string text;
   for (int step = 0; step < most; ++step) {

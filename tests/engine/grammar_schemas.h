@@ -1,113 +1,13 @@
-// Random JSON Schemas, and a validator of its own that knows nothing of the grammar compiler.
+// Random JSON Schemas, of everything that grammars support.
 #pragma once
 
-#include <cmath>
+#include <algorithm>
 #include <random>
-#include <regex>
 #include <string>
 
 #include "base/json.h"
-#include "base/text.h"
 
 namespace hearth {
-
-class SchemaValidator {
- public:
-  explicit SchemaValidator(const Json& root) : root_(root) {}
-  bool valid(const Json& value) const { return valid(root_, value, 0); }
-
- private:
-  static size_t length(const std::string& text) {
-    size_t count = 0;
-    for (const char c : text) count += (c & 0xC0) != 0x80;
-    return count;
-  }
-
-  static bool has_type(const std::string& type, const Json& v) {
-    if (type == "null") return v.is_null();
-    if (type == "boolean") return v.is_boolean();
-    if (type == "string") return v.is_string();
-    if (type == "array") return v.is_array();
-    if (type == "object") return v.is_object();
-    if (type == "number") return v.is_number();
-    return v.is_number_integer() || (v.is_number_float() && std::floor(v.get<double>()) == v.get<double>());
-  }
-
-  bool valid(const Json& s, const Json& v, int depth) const {
-    if (depth > 200) return false;
-    if (s.is_boolean()) return s.get<bool>();
-    if (s.contains("$ref")) {
-      const std::string ref = s["$ref"];
-      if (!valid(root_.at(Json::json_pointer(ref.substr(1))), v, depth + 1)) return false;
-    }
-    if (s.contains("type")) {
-      bool any = false;
-      for (const Json& type : s["type"].is_array() ? s["type"] : Json::array({s["type"]})) any |= has_type(type, v);
-      if (!any) return false;
-    }
-    if (s.contains("const") && s["const"] != v) return false;
-    if (s.contains("enum") && std::find(s["enum"].begin(), s["enum"].end(), v) == s["enum"].end()) return false;
-    size_t holds = 0;
-    for (const char* keyword : {"allOf", "anyOf", "oneOf"}) {
-      if (!s.contains(keyword)) continue;
-      holds = 0;
-      for (const Json& part : s[keyword]) holds += valid(part, v, depth + 1);
-      const std::string name = keyword;
-      if (name == "allOf" ? holds != s[keyword].size() : name == "anyOf" ? holds == 0 : holds != 1) return false;
-    }
-    return valid_number(s, v) && valid_string(s, v) && valid_array(s, v, depth) && valid_object(s, v, depth);
-  }
-
-  static bool valid_number(const Json& s, const Json& v) {
-    if (!v.is_number()) return true;
-    if (s.contains("minimum") && v < s["minimum"]) return false;
-    if (s.contains("maximum") && v > s["maximum"]) return false;
-    if (s.contains("exclusiveMinimum") && v <= s["exclusiveMinimum"]) return false;
-    if (s.contains("exclusiveMaximum") && v >= s["exclusiveMaximum"]) return false;
-    if (!s.contains("multipleOf")) return true;
-    const double times = v.get<double>() / s["multipleOf"].get<double>();
-    return std::abs(times - std::round(times)) < 1e-6;
-  }
-
-  static bool valid_string(const Json& s, const Json& v) {
-    if (!v.is_string()) return true;
-    const std::string text = v;
-    if (s.contains("minLength") && length(text) < s["minLength"].get<size_t>()) return false;
-    if (s.contains("maxLength") && length(text) > s["maxLength"].get<size_t>()) return false;
-    if (s.contains("pattern") && !std::regex_search(text, std::regex(s["pattern"].get<std::string>()))) return false;
-    if (s.value("format", "") == "date" && !std::regex_match(text, std::regex("\\d{4}-\\d\\d-\\d\\d"))) return false;
-    return true;
-  }
-
-  bool valid_array(const Json& s, const Json& v, int depth) const {
-    if (!v.is_array()) return true;
-    if (s.contains("minItems") && v.size() < s["minItems"].get<size_t>()) return false;
-    if (s.contains("maxItems") && v.size() > s["maxItems"].get<size_t>()) return false;
-    const size_t fixed = s.contains("prefixItems") ? s["prefixItems"].size() : 0;
-    for (size_t i = 0; i < v.size(); ++i) {
-      if (i < fixed && !valid(s["prefixItems"][i], v[i], depth + 1)) return false;
-      if (i >= fixed && s.contains("items") && !valid(s["items"], v[i], depth + 1)) return false;
-    }
-    return true;
-  }
-
-  bool valid_object(const Json& s, const Json& v, int depth) const {
-    if (!v.is_object()) return true;
-    if (s.contains("minProperties") && v.size() < s["minProperties"].get<size_t>()) return false;
-    if (s.contains("maxProperties") && v.size() > s["maxProperties"].get<size_t>()) return false;
-    if (s.contains("required"))
-      for (const Json& name : s["required"])
-        if (!v.contains(name.get<std::string>())) return false;
-    for (const auto& [key, value] : v.items()) {
-      const bool declared = s.contains("properties") && s["properties"].contains(key);
-      if (declared && !valid(s["properties"][key], value, depth + 1)) return false;
-      if (!declared && s.contains("additionalProperties") && !valid(s["additionalProperties"], value, depth + 1)) return false;
-    }
-    return true;
-  }
-
-  const Json& root_;
-};
 
 class RandomSchema {
  public:
@@ -118,8 +18,11 @@ class RandomSchema {
     if (schema.is_boolean()) schema = OrderedJson::object();
     OrderedJson definitions = OrderedJson::object();
     definitions["leaf"] = scalar();
-    definitions["node"] = {{"type", "object"}, {"properties", {{"value", scalar()}, {"next", {{"anyOf", {{{"$ref", "#/$defs/node"}}, {{"type", "null"}}}}}}}},
-                           {"required", {"value", "next"}}, {"additionalProperties", false}};
+    definitions["node"] = {
+        {"type", "object"},
+        {"properties", {{"value", scalar()}, {"next", {{"anyOf", {{{"$ref", "#/$defs/node"}}, {{"type", "null"}}}}}}}},
+        {"required", {"value", "next"}},
+        {"additionalProperties", false}};
     definitions["tree"] = {{"type", "array"}, {"items", {{"$ref", "#/$defs/tree"}}}, {"maxItems", 3}};
     schema["$defs"] = definitions;
     return schema;
@@ -130,19 +33,27 @@ class RandomSchema {
   bool chance(uint32_t percent) { return below(100) < percent; }
 
   std::string name() {
-    static const char* const kNames[] = {"a", "ab", "abc", "name", "née", "x y", "q\"q", "b\\", "tab\t", "日本", "", "value", "😀"};
+    static const char* const kNames[] = {"a",   "ab",    "abc",  "name", "née",   "x y", "q\"q",
+                                         "b\\", "tab\t", "日本", "",     "value", "😀"};
     return kNames[below(std::size(kNames))];
   }
 
   OrderedJson literal(int depth) {
     switch (below(depth > 1 ? 7 : 9)) {
-      case 0: return nullptr;
-      case 1: return chance(50);
-      case 2: return static_cast<int>(below(2000)) - 1000;
-      case 3: return (static_cast<int>(below(2000)) - 1000) / 8.0;
-      case 7: return OrderedJson::array({literal(depth + 1), literal(depth + 1)});
-      case 8: return OrderedJson{{name(), literal(depth + 1)}};
-      default: return name();
+      case 0:
+        return nullptr;
+      case 1:
+        return chance(50);
+      case 2:
+        return static_cast<int>(below(2000)) - 1000;
+      case 3:
+        return (static_cast<int>(below(2000)) - 1000) / 8.0;
+      case 7:
+        return OrderedJson::array({literal(depth + 1), literal(depth + 1)});
+      case 8:
+        return OrderedJson{{name(), literal(depth + 1)}};
+      default:
+        return name();
     }
   }
 
@@ -151,10 +62,13 @@ class RandomSchema {
     if (chance(40)) return s;
     const bool whole = s["type"] == "integer" || chance(50);
     const double scale = whole ? 1 : 100;
-    const int low = static_cast<int>(below(3000)) - 1500, high = low + 1 + static_cast<int>(below(chance(50) ? 30 : 200'000));
+    const int low = static_cast<int>(below(3000)) - 1500,
+              high = low + 1 + static_cast<int>(below(chance(50) ? 30 : 200'000));
     const auto put = [&](const char* key, int value) {
-      if (whole) s[key] = value;
-      else s[key] = value / scale;
+      if (whole)
+        s[key] = value;
+      else
+        s[key] = value / scale;
     };
     if (chance(70)) put(chance(30) ? "exclusiveMinimum" : "minimum", low);
     if (chance(70)) put(chance(30) ? "exclusiveMaximum" : "maximum", high + (whole ? 10 : 0));
@@ -163,9 +77,12 @@ class RandomSchema {
   }
 
   OrderedJson string() {
-    static const char* const kPatterns[] = {"^[a-z]{2,5}$", "^\\d{3}-\\d{4}$", "ab+c", "^(foo|bar)", "[0-9]$", "^[A-Z][a-z]*( [A-Z][a-z]*)*$", "^[^x]*$",
-                                            "^a|b$", "^\\w+@\\w+\\.com$", "^\"?\\\\*$", "^$|^x{2}"};
-    static const char* const kFormats[] = {"date", "time", "date-time", "uuid", "email", "ipv4", "ipv6", "hostname", "uri", "duration"};
+    static const char* const kPatterns[] = {"^[a-z]{2,5}$", "^\\d{3}-\\d{4}$", "ab+c",
+                                            "^(foo|bar)",   "[0-9]$",          "^[A-Z][a-z]*( [A-Z][a-z]*)*$",
+                                            "^[^x]*$",      "^a|b$",           "^\\w+@\\w+\\.com$",
+                                            "^\"?\\\\*$",   "^$|^x{2}"};
+    static const char* const kFormats[] = {"date", "time", "date-time", "uuid", "email",
+                                           "ipv4", "ipv6", "hostname",  "uri",  "duration"};
     OrderedJson s{{"type", "string"}};
     const uint32_t kind = below(10);
     if (kind < 3) s["pattern"] = kPatterns[below(std::size(kPatterns))];
@@ -185,16 +102,22 @@ class RandomSchema {
 
   OrderedJson scalar() {
     switch (below(8)) {
-      case 0: return {{"type", "null"}};
-      case 1: return {{"type", "boolean"}};
-      case 2: case 3: return number();
-      case 4: return {{"const", literal(0)}};
+      case 0:
+        return {{"type", "null"}};
+      case 1:
+        return {{"type", "boolean"}};
+      case 2:
+      case 3:
+        return number();
+      case 4:
+        return {{"const", literal(0)}};
       case 5: {
         OrderedJson values = OrderedJson::array();
         for (uint32_t n = 1 + below(5); n > 0; --n) values.push_back(literal(0));
         return {{"enum", values}};
       }
-      default: return string();
+      default:
+        return string();
     }
   }
 
@@ -209,8 +132,10 @@ class RandomSchema {
     const auto count = static_cast<uint32_t>(properties.size()), needed = static_cast<uint32_t>(required.size());
     if (chance(90)) s["properties"] = properties;
     if (!required.empty()) s["required"] = required;
-    if (chance(50)) s["additionalProperties"] = false;
-    else if (chance(40)) s["additionalProperties"] = make(depth + 1);
+    if (chance(50))
+      s["additionalProperties"] = false;
+    else if (chance(40))
+      s["additionalProperties"] = make(depth + 1);
     if (chance(15) && count > needed) s["minProperties"] = needed + 1;
     if (chance(15)) s["maxProperties"] = std::max(needed, 1u) + below(3);
     return s;
@@ -232,15 +157,30 @@ class RandomSchema {
   OrderedJson make(int depth) {
     if (depth >= 3) return chance(20) ? OrderedJson{{"$ref", "#/$defs/leaf"}} : scalar();
     switch (below(14)) {
-      case 0: case 1: case 2: case 3: return object(depth);
-      case 4: case 5: return array(depth);
-      case 6: return {{"anyOf", {make(depth + 1), make(depth + 1), scalar()}}};
-      case 7: return {{"oneOf", {{{"type", "string"}}, number(), {{"type", {"null", "boolean"}}}}}};
-      case 8: return {{"allOf", {object(depth + 1), {{"type", "object"}, {"properties", {{"extra", scalar()}}}, {"required", {"extra"}}}}}};
-      case 9: return {{"$ref", chance(50) ? "#/$defs/node" : "#/$defs/tree"}};
-      case 10: return {{"type", {"string", "null", "integer"}}, {"minLength", below(4)}, {"minimum", below(50)}};
-      case 11: return OrderedJson::object();
-      default: return scalar();
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        return object(depth);
+      case 4:
+      case 5:
+        return array(depth);
+      case 6:
+        return {{"anyOf", {make(depth + 1), make(depth + 1), scalar()}}};
+      case 7:
+        return {{"oneOf", {{{"type", "string"}}, number(), {{"type", {"null", "boolean"}}}}}};
+      case 8:
+        return {{"allOf",
+                 {object(depth + 1),
+                  {{"type", "object"}, {"properties", {{"extra", scalar()}}}, {"required", {"extra"}}}}}};
+      case 9:
+        return {{"$ref", chance(50) ? "#/$defs/node" : "#/$defs/tree"}};
+      case 10:
+        return {{"type", {"string", "null", "integer"}}, {"minLength", below(4)}, {"minimum", below(50)}};
+      case 11:
+        return OrderedJson::object();
+      default:
+        return scalar();
     }
   }
 

@@ -54,9 +54,19 @@ TEST(GrammarRegex, TakesWhatItSays) {
 }
 
 TEST(GrammarRegex, NamesWhatIsNotSupported) {
-  for (const auto& [pattern, said] : {std::pair{"a(?=b)", "look-ahead"}, {"(?<!b)a", "look-behind"}, {"(a)\\1", "back references"}, {"\\bword", "\\b"},
-                                      {"\\p{L}", "\\p"}, {"(a", "expected ')'"}, {"a)", "unmatched"}, {"*a", "nothing to repeat"}, {"[a", "expected ']'"},
-                                      {"a{3,1}", "smaller"}, {"x^y", "ends of alternatives"}, {"\xff", "UTF-8"}, {"a{9999999}", "repetitions"}}) {
+  for (const auto& [pattern, said] : {std::pair{"a(?=b)", "look-ahead"},
+                                      {"(?<!b)a", "look-behind"},
+                                      {"(a)\\1", "back references"},
+                                      {"\\bword", "\\b"},
+                                      {"\\p{L}", "\\p"},
+                                      {"(a", "expected ')'"},
+                                      {"a)", "unmatched"},
+                                      {"*a", "nothing to repeat"},
+                                      {"[a", "expected ']'"},
+                                      {"a{3,1}", "smaller"},
+                                      {"x^y", "ends of alternatives"},
+                                      {"\xff", "UTF-8"},
+                                      {"a{9999999}", "repetitions"}}) {
     const auto made = Grammar::from_regex(pattern);
     ASSERT_FALSE(made.ok()) << pattern;
     EXPECT_NE(made.message().find(said), std::string::npos) << made.message();
@@ -67,8 +77,12 @@ TEST(GrammarRegex, NamesWhatIsNotSupported) {
 TEST(GrammarGbnf, TakesWhatItSays) {
   const Case cases[] = {
       {"root ::= \"yes\" | \"no\"", {"yes", "no"}, {"", "yesno"}},
-      {"# a list\nroot ::= item+ # one or more\nitem ::= \"- \" [^\\n]+ \"\\n\"", {"- a\n", "- a\n- b\n"}, {"- \n", "a"}},
-      {"root ::= expr\nexpr ::= term (\n  [-+*/] term\n)*\nterm ::= [0-9]+ | \"(\" expr \")\"", {"1+2", "(1-(2*3))/4"}, {"1+", "(1"}},
+      {"# a list\nroot ::= item+ # one or more\nitem ::= \"- \" [^\\n]+ \"\\n\"",
+       {"- a\n", "- a\n- b\n"},
+       {"- \n", "a"}},
+      {"root ::= expr\nexpr ::= term (\n  [-+*/] term\n)*\nterm ::= [0-9]+ | \"(\" expr \")\"",
+       {"1+2", "(1-(2*3))/4"},
+       {"1+", "(1"}},
       {"root ::= \"a\"{2,3} [x-z]?", {"aa", "aaaz"}, {"a", "aaaa"}},
       {"root ::= . \"\\x41\" \"\\u00e9\"", {"bAé"}, {"bA"}},
       {"root ::= a |\n  b\na ::= \"a\"\nb ::= \"b\"", {"a", "b"}, {"ab"}},
@@ -83,12 +97,20 @@ TEST(GrammarGbnf, TakesWhatItSays) {
 }
 
 TEST(GrammarGbnf, WrongOnesEndInOneLine) {
-  for (const auto& [text, said] :
-       {std::pair{"", "no rule 'root'"}, {"root ::= other", "'other' is used but not defined"}, {"root ::= root \"a\" | \"b\"", "left recursion"},
-        {"root ::= x? root\nx ::= \"x\"", "left recursion"}, {"root ::= a\na ::= b*  a\nb ::= \"b\"", "left recursion"}, {"root ::= \"a\" root", "no finite text"},
-        {"root ::= \"a", "ends inside"}, {"root = \"a\"", "'::='"}, {"root ::= [z-a]", "backwards"}, {"root ::= \"a\"\nroot ::= \"b\"", "twice"},
-        {"root ::= \"a\" ) ", "expected the end"}, {"root ::= (\"a\"", "expected ')'"}, {"root ::= \"\\q\"", "unknown escape"},
-        {"root ::= ((a{1000}){1000}){1000}\na ::= \"\" a", "left recursion"}}) {
+  for (const auto& [text, said] : {std::pair{"", "no rule 'root'"},
+                                   {"root ::= other", "'other' is used but not defined"},
+                                   {"root ::= root \"a\" | \"b\"", "left recursion"},
+                                   {"root ::= x? root\nx ::= \"x\"", "left recursion"},
+                                   {"root ::= a\na ::= b*  a\nb ::= \"b\"", "left recursion"},
+                                   {"root ::= \"a\" root", "no finite text"},
+                                   {"root ::= \"a", "ends inside"},
+                                   {"root = \"a\"", "'::='"},
+                                   {"root ::= [z-a]", "backwards"},
+                                   {"root ::= \"a\"\nroot ::= \"b\"", "twice"},
+                                   {"root ::= \"a\" ) ", "expected the end"},
+                                   {"root ::= (\"a\"", "expected ')'"},
+                                   {"root ::= \"\\q\"", "unknown escape"},
+                                   {"root ::= ((a{1000}){1000}){1000}\na ::= \"\" a", "left recursion"}}) {
     const auto made = Grammar::from_gbnf(text);
     ASSERT_FALSE(made.ok()) << text;
     EXPECT_NE(made.message().find(said), std::string::npos) << text << ": " << made.message();
@@ -100,10 +122,14 @@ TEST(GrammarGbnf, WrongOnesEndInOneLine) {
 TEST(GrammarMask, IsWhatTokensTriedOneByOneSay) {
   const TestVocabulary vocabulary = make_vocabulary();
   const std::vector<Grammar> grammars = {
-      regex("(?:[a-z ]{3,9},){2,4}[0-9]+"), regex("[^\"]*\"[a-f]{2,70}\""), gbnf("root ::= (\"(\" root \")\")* | [a-c]{1,3} root?"),
+      regex("(?:[a-z ]{3,9},){2,4}[0-9]+"),
+      regex("[^\"]*\"[a-f]{2,70}\""),
+      gbnf("root ::= (\"(\" root \")\")* | [a-c]{1,3} root?"),
       std::move(*Grammar::any_json_object()),
-      std::move(*Grammar::from_json_schema(R"({"type":"array","minItems":2,"maxItems":5,"items":{"type":"string","minLength":1,"maxLength":7}})")),
-      std::move(*Grammar::from_json_schema(R"({"properties":{"a":{"type":"integer","minimum":-5,"maximum":1234},"b":{"type":"string","maxLength":100}},
+      std::move(*Grammar::from_json_schema(
+          R"({"type":"array","minItems":2,"maxItems":5,"items":{"type":"string","minLength":1,"maxLength":7}})")),
+      std::move(*Grammar::from_json_schema(
+          R"({"properties":{"a":{"type":"integer","minimum":-5,"maximum":1234},"b":{"type":"string","maxLength":100}},
                                                "required":["b"],"additionalProperties":{"type":["null","string"]}})"))};
   std::mt19937 random(3);
   for (size_t g = 0; g < grammars.size(); ++g) {
@@ -128,7 +154,8 @@ TEST(GrammarMask, IsWhatTokensTriedOneByOneSay) {
 
 TEST(GrammarMask, DoesNotDependOnTheCache) {
   const TestVocabulary vocabulary = make_vocabulary();
-  const Grammar grammar = std::move(*Grammar::from_json_schema(R"({"type":"array","items":{"type":"string","maxLength":300},"maxItems":50})"));
+  const Grammar grammar = std::move(
+      *Grammar::from_json_schema(R"({"type":"array","items":{"type":"string","maxLength":300},"maxItems":50})"));
   const BoundGrammar large(grammar, vocabulary.built), small(grammar, vocabulary.built, 1000);
   GrammarMatcher a(large), b(small);
   std::mt19937 random(5);
@@ -172,7 +199,8 @@ TEST(GrammarMatcher, RollsBackAndEnds) {
 TEST(GrammarMatcher, SaysWhatIsForced) {
   const TestVocabulary vocabulary = make_vocabulary();
   const Grammar schema = std::move(*Grammar::from_json_schema(
-      R"({"type":"object","properties":{"name":{"type":"string"},"ok":{"const":true}},"required":["name","ok"],"additionalProperties":false})", Whitespace::compact));
+      R"({"type":"object","properties":{"name":{"type":"string"},"ok":{"const":true}},"required":["name","ok"],"additionalProperties":false})",
+      Whitespace::compact));
   const BoundGrammar bound(schema, vocabulary.built);
   GrammarMatcher matcher(bound);
   EXPECT_EQ(matcher.forced(), "{\"name\":\"");
@@ -197,7 +225,8 @@ TEST(GrammarLimits, CountsWithoutExpanding) {
 
 TEST(GrammarLimits, AmbiguityEndsSoon) {
   const TestVocabulary vocabulary = make_vocabulary();
-  for (const char* pattern : {"(?:(?:a{0,5000}){0,5000}){0,5000}", "(?:a|a|aa|aaa){5000}(?:a{0,3000}){0,3000}b", "((a*)*)*b", ".*a.{3000}"}) {
+  for (const char* pattern :
+       {"(?:(?:a{0,5000}){0,5000}){0,5000}", "(?:a|a|aa|aaa){5000}(?:a{0,3000}){0,3000}b", "((a*)*)*b", ".*a.{3000}"}) {
     const auto from = std::chrono::steady_clock::now();
     const BoundGrammar bound(regex(pattern), vocabulary.built);
     GrammarMatcher matcher(bound);

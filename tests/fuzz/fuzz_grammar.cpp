@@ -1,7 +1,8 @@
-// Fuzzes grammars: any schema, regex or GBNF compiles or ends in one line; what compiles is followed under its own mask.
+// Fuzzes grammars: any schema, regex or GBNF compiles or ends in one line; what compiles is followed under its own
+// mask.
 //
-// The first byte says which language; what follows a 0xFF byte is fed to the matcher, before tokens are taken by the mask.
-// LINK: hearth_engine
+// The first byte says which language; what follows a 0xFF byte is fed to the matcher, before tokens are taken by the
+// mask. LINK: hearth_engine
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -19,7 +20,9 @@ const GrammarVocabulary& vocabulary() {
   static const GrammarVocabulary kVocabulary = [] {
     std::vector<std::string> tokens{""};
     for (int byte = 0; byte < 256; ++byte) tokens.push_back(std::string(1, static_cast<char>(byte)));
-    for (const char* piece : {"{\"", "\":", "\",\"", "}}", "]}", "ab", "abc", "\\u00", "123", "  ", "\n ", "é", "true", "aaaaaaaaaaaaaaaa"}) tokens.push_back(piece);
+    for (const char* piece :
+         {"{\"", "\":", "\",\"", "}}", "]}", "ab", "abc", "\\u00", "123", "  ", "\n ", "é", "true", "aaaaaaaaaaaaaaaa"})
+      tokens.push_back(piece);
     const int32_t end[] = {0};
     return std::move(*GrammarVocabulary::build(tokens, end));
   }();
@@ -30,10 +33,14 @@ Result<Grammar> compiled(std::string_view text) {
   const char kind = text.empty() ? 'j' : text[0];
   if (!text.empty()) text.remove_prefix(1);
   switch (kind) {
-    case 'r': return Grammar::from_regex(text);
-    case 'g': return Grammar::from_gbnf(text);
-    case 'c': return Grammar::from_json_schema(text, Whitespace::compact);
-    default: return Grammar::from_json_schema(text);
+    case 'r':
+      return Grammar::from_regex(text);
+    case 'g':
+      return Grammar::from_gbnf(text);
+    case 'c':
+      return Grammar::from_json_schema(text, Whitespace::compact);
+    default:
+      return Grammar::from_json_schema(text);
   }
 }
 
@@ -53,7 +60,7 @@ void follow(const Grammar& grammar, std::string_view input) {
       if (mask[id / 32] >> (id % 32) & 1) allowed.push_back(id);
     must((mask[0] & 1) == static_cast<uint32_t>(matcher.is_complete()));
     const int32_t id = allowed[(step * 7 + input.size()) % allowed.size()];
-    if (!matcher.advance(id)) return;      // only too many ways at once
+    if (!matcher.advance(id)) return;  // only too many ways at once
     if (step % 5 == 4) must(matcher.rollback(2));
     if (matcher.is_ended()) return;
   }
