@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <thread>
 
 #include "tests/engine/grammar_fixture.h"
 
@@ -132,6 +133,7 @@ TEST(GrammarMask, IsWhatTokensTriedOneByOneSay) {
           R"({"properties":{"a":{"type":"integer","minimum":-5,"maximum":1234},"b":{"type":"string","maxLength":100}},
                                                "required":["b"],"additionalProperties":{"type":["null","string"]}})"))};
   std::mt19937 random(3);
+  int compared = 0;
   for (size_t g = 0; g < grammars.size(); ++g) {
     const BoundGrammar bound(grammars[g], vocabulary.built);
     for (int round = 0; round < 6; ++round) {
@@ -145,32 +147,56 @@ TEST(GrammarMask, IsWhatTokensTriedOneByOneSay) {
             ASSERT_TRUE(matcher.rollback(1));
           }
         ASSERT_EQ(ids, tried) << "grammar " << g << " step " << step;
+        ++compared;
         if (ids.empty()) break;
         ASSERT_TRUE(matcher.advance(ids[random() % ids.size()]));
       }
     }
   }
+  EXPECT_GT(compared, 400);
+}
+
+Grammar strings_with_limits() {
+  return std::move(*Grammar::from_json_schema(
+      R"({"type":"array","items":{"type":"string","maxLength":300},"minItems":20,"maxItems":50})"));
+}
+
+// One sequence, its masks summed up; deterministic in `seed`.
+uint64_t follow(const BoundGrammar& bound, const TestVocabulary& vocabulary, uint32_t seed) {
+  GrammarMatcher matcher(bound);
+  std::mt19937 random(seed);
+  uint64_t sum = 0;
+  for (int step = 0; step < 300; ++step) {
+    const std::vector<int32_t> ids = allowed(matcher, vocabulary.built);
+    for (const int32_t id : ids) sum = sum * 31 + static_cast<uint64_t>(id);
+    if (ids.empty() || !matcher.advance(ids[random() % ids.size()])) break;
+    if (step % 7 == 3) {
+      EXPECT_TRUE(matcher.rollback(2));
+    }
+    if (matcher.is_ended()) break;
+    sum += static_cast<uint64_t>(step) << 40;
+  }
+  return sum;
 }
 
 TEST(GrammarMask, DoesNotDependOnTheCache) {
   const TestVocabulary vocabulary = make_vocabulary();
-  const Grammar grammar = std::move(
-      *Grammar::from_json_schema(R"({"type":"array","items":{"type":"string","maxLength":300},"maxItems":50})"));
+  const Grammar grammar = strings_with_limits();
   const BoundGrammar large(grammar, vocabulary.built), small(grammar, vocabulary.built, 1000);
-  GrammarMatcher a(large), b(small);
-  std::mt19937 random(5);
-  for (int step = 0; step < 300; ++step) {
-    const std::vector<int32_t> ids = allowed(a, vocabulary.built);
-    ASSERT_EQ(ids, allowed(b, vocabulary.built));
-    const int32_t id = ids[random() % ids.size()];
-    if (id == 0) break;
-    ASSERT_TRUE(a.advance(id));
-    ASSERT_TRUE(b.advance(id));
-    if (step % 7 == 3) {
-      ASSERT_TRUE(a.rollback(2));
-      ASSERT_TRUE(b.rollback(2));
-    }
-  }
+  for (uint32_t seed = 0; seed < 10; ++seed)
+    EXPECT_EQ(follow(large, vocabulary, seed), follow(small, vocabulary, seed)) << seed;
+  EXPECT_LT(small.cache_bytes(), large.cache_bytes());
+}
+
+TEST(GrammarMask, DoesNotDependOnNeighbours) {
+  const TestVocabulary vocabulary = make_vocabulary();
+  const Grammar grammar = strings_with_limits();
+  const BoundGrammar alone(grammar, vocabulary.built), shared(grammar, vocabulary.built, 200'000);
+  std::vector<uint64_t> got(8);
+  std::vector<std::thread> threads;
+  for (uint32_t i = 0; i < got.size(); ++i) threads.emplace_back([&, i] { got[i] = follow(shared, vocabulary, i); });
+  for (std::thread& thread : threads) thread.join();
+  for (uint32_t i = 0; i < got.size(); ++i) EXPECT_EQ(got[i], follow(alone, vocabulary, i)) << i;
 }
 
 TEST(GrammarMatcher, RollsBackAndEnds) {

@@ -1,8 +1,7 @@
-// Fuzzes grammars: any schema, regex or GBNF compiles or ends in one line; what compiles is followed under its own
-// mask.
+// Fuzzes grammars: any schema, regex or GBNF compiles or ends in one line; what compiles is followed by its own mask.
+// LINK: hearth_engine
 //
-// The first byte says which language; what follows a 0xFF byte is fed to the matcher, before tokens are taken by the
-// mask. LINK: hearth_engine
+// The first byte says which language; what follows a 0xFF byte is fed to the matcher, before tokens are taken by the mask.
 #include <cstdlib>
 #include <string>
 #include <vector>
