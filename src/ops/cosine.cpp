@@ -1,23 +1,13 @@
 // cosine: cos(x), element by element.
 #include "base/set.h"
-#include "ops/op.h"
-#include "ops/shapes.h"
+#include "ops/elementwise.h"
 
 HEARTH_SET_MEMBER(op, cosine)
 
 namespace hearth::op_set {
 
 Op cosine() {
-  Op op;
-  op.shape = [](const Node& node, std::span<const TensorType> args) -> Result<TensorType> {
-    TRY_DONE(want_operands(node, args, 1));
-    return args[0];
-  };
-  op.element = [](Emit& emit, const Node& node, const Index& at) {
-    const Expr x = emit.read(node.args[0], at);
-    return unary(UnaryOp::cos, x);
-  };
-  return op;
+  return elementwise(+[](const Expr& x) -> Expr { return unary(UnaryOp::cos, x); });
 }
 
 }  // namespace hearth::op_set

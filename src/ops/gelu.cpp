@@ -1,23 +1,16 @@
 // gelu: x * (1 + erf(x / sqrt 2)) / 2, element by element.
 #include "base/set.h"
-#include "ops/op.h"
-#include "ops/shapes.h"
+#include "ops/elementwise.h"
 
 HEARTH_SET_MEMBER(op, gelu)
 
 namespace hearth::op_set {
 
 Op gelu() {
-  Op op;
-  op.shape = [](const Node& node, std::span<const TensorType> args) -> Result<TensorType> {
-    TRY_DONE(want_operands(node, args, 1));
-    return args[0];
-  };
-  op.element = [](Emit& emit, const Node& node, const Index& at) {
-    const Expr x = emit.read(node.args[0], at);
-    return x * constant(x->type, 0.5) * (constant(x->type, 1) + unary(UnaryOp::erf, x * constant(x->type, 0.70710678118654752)));
-  };
-  return op;
+  return elementwise(+[](const Expr& x) -> Expr {
+    return x * constant(x->type, 0.5) *
+           (constant(x->type, 1) + unary(UnaryOp::erf, x * constant(x->type, 0.70710678118654752)));
+  });
 }
 
 }  // namespace hearth::op_set
