@@ -1,6 +1,6 @@
 // matmul: x times the transpose of w, in float32: (f32 [rows, K], w [columns, K]) -> f32 [rows, columns].
 //
-// Products are added in the order of k, one fma each, so a row's result never depends on the other rows.
+// Products are added in an order of k alone, one fma each, so a row's result never depends on the other rows.
 #include "base/set.h"
 #include "ops/contraction.h"
 #include "ops/shapes.h"
@@ -26,15 +26,24 @@ Stmt over_axes(Emit& emit, const std::vector<int>& axes, const std::function<Stm
   return nest;
 }
 
-// Plain weights have blocks of one element: eight at a time keep the loop's own cost small.
+// Plain weights have blocks of one element: eight at a time keep the loop's own cost small. Even and odd k are summed apart, so
+// that one row alone does not wait for each fma.
 Stmt plain_products(Emit& emit, const Node& node, const WeightView& weight, const ContractionAt& at, int64_t count) {
-  const int step = count % 8 == 0 ? 8 : 1;
-  const std::string outer = emit.fresh("k"), inner = emit.fresh("i"), w = emit.fresh("w");
-  const Expr k = var(outer) * Expr(step) + var(inner);
-  const Expr value = weight.value({at.panel, at.lane, k, {Expr(0)}}, 1);
-  const Expr sum = fma(emit.read(node.args[0], {at.t, k}), var(w, {DType::f32, 1}), load(at.sum, Expr(0)));
-  const Stmt add = let(w, value, store(at.sum, Expr(0), sum));
-  return loop(outer, Expr(count / step), LoopKind::serial, loop(inner, Expr(step), LoopKind::unrolled, add));
+  const int step = count % 8 == 0 ? 8 : 1, sums = step > 1 ? 2 : 1;
+  const Type f32{DType::f32, 1};
+  const Buffer part = local_buffer(emit.fresh("part"), DType::f32, sums);
+  const std::string outer = emit.fresh("k"), w = emit.fresh("w");
+  std::vector<Stmt> clear, adds;
+  for (int i = 0; i < sums; ++i) clear.push_back(store(part, Expr(i), constant(f32, 0)));
+  for (int i = 0; i < step; ++i) {
+    const Expr k = var(outer) * Expr(step) + Expr(i), total = load(part, Expr(i % sums));
+    const Expr value = weight.value({at.panel, at.lane, k, {Expr(0)}}, 1);
+    adds.push_back(let(w, value, store(part, Expr(i % sums), fma(emit.read(node.args[0], {at.t, k}), var(w, f32), total))));
+  }
+  const Expr whole = sums > 1 ? load(part, Expr(0)) + load(part, Expr(1)) : load(part, Expr(0));
+  clear.push_back(loop(outer, Expr(count / step), LoopKind::serial, block(adds)));
+  clear.push_back(store(at.sum, Expr(0), whole));
+  return alloc(part, block(clear));
 }
 
 }  // namespace
