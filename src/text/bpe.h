@@ -33,7 +33,6 @@ class Merges {
   };
   size_t place_of(uint64_t pair) const;
   std::vector<Slot> slots_;
-  size_t used_ = 0;
 };
 
 class Bpe {
