@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "ir/rewrite.h"
 #include "passes/pass.h"
+#include "passes/varying.h"
 
 namespace hearth {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 // Runs `rows.size()` iterations of a loop body side by side; rows[i] is the loop variable's value in copy i.
 class Jam {
  public:
-  Jam(std::string variable, std::vector<Expr> rows) : variable_(std::move(variable)), rows_(std::move(rows)) {}
+  Jam(std::string variable, std::vector<Expr> rows) : varies_{std::move(variable), {}, {}}, rows_(std::move(rows)) {}
 
   Stmt run(const Stmt& stmt) {
     switch (stmt->kind) {
@@ -27,7 +28,7 @@ class Jam {
         return block(std::move(children));
       }
       case StmtKind::loop:
-        CHECK(!varies(stmt->args[0]), "loop '{}' runs a different number of times for each row", stmt->name);
+        CHECK(!varies_(stmt->args[0]), "loop '{}' runs a different number of times for each row", stmt->name);
         return loop(stmt->name, stmt->args[0], stmt->loop, run(stmt->children[0]));
       case StmtKind::let: return run_let(stmt);
       case StmtKind::store: {
@@ -36,12 +37,12 @@ class Jam {
         return block(std::move(copies));
       }
       case StmtKind::when:
-        CHECK(!varies(stmt->args[0]), "a condition that differs from row to row");
+        CHECK(!varies_(stmt->args[0]), "a condition that differs from row to row");
         return when(stmt->args[0], run(stmt->children[0]), stmt->children.size() > 1 ? run(stmt->children[1]) : nullptr);
       case StmtKind::alloc: {
         const int64_t size = stmt->buffer->local_size;
         const Buffer all = local_buffer(stmt->buffer->name, stmt->buffer->dtype, size * static_cast<int64_t>(rows_.size()));
-        copies_[stmt->buffer] = all;
+        varies_.locals[stmt->buffer] = all;
         return alloc(all, run(stmt->children[0]));
       }
       default: CHECK(false, "a statement that cannot be jammed"); return stmt;
@@ -49,14 +50,6 @@ class Jam {
   }
 
  private:
-  bool varies(const Expr& e) const {
-    if (e->kind == ExprKind::var) return e->name == variable_ || varying_.count(e->name) > 0;
-    if (e->kind == ExprKind::load && copies_.count(e->buffer)) return true;
-    for (const Expr& arg : e->args)
-      if (varies(arg)) return true;
-    return false;
-  }
-
   static std::string copy_name(const std::string& name, size_t i) { return fmt::format("{}_{}", name, i); }
 
   // Index into the i-th copy of a local buffer, counted in elements of the accessed type.
@@ -69,11 +62,11 @@ class Jam {
   Expr copy(const Expr& root, size_t i) const {
     return rewrite(root, [&](const Expr& e) -> Expr {
       if (e->kind == ExprKind::var) {
-        if (e->name == variable_) return rows_[i];
-        return varying_.count(e->name) ? var(copy_name(e->name, i), e->type) : e;
+        if (e->name == varies_.variable) return rows_[i];
+        return varies_.lets.count(e->name) ? var(copy_name(e->name, i), e->type) : e;
       }
-      const auto found = e->kind == ExprKind::load ? copies_.find(e->buffer) : copies_.end();
-      if (found == copies_.end()) return e;
+      const auto found = e->kind == ExprKind::load ? varies_.locals.find(e->buffer) : varies_.locals.end();
+      if (found == varies_.locals.end()) return e;
       return load_as(e->type, found->second, copy_index(e->buffer, e->args[0], e->type, i), e->args.size() > 1 ? e->args[1] : Expr());
     });
   }
@@ -81,8 +74,8 @@ class Jam {
   Stmt copy_store(const Stmt& stmt, size_t i) const {
     Expr index = copy(stmt->args[0], i);
     Buffer buffer = stmt->buffer;
-    const auto found = copies_.find(buffer);
-    if (found != copies_.end()) {
+    const auto found = varies_.locals.find(buffer);
+    if (found != varies_.locals.end()) {
       index = copy_index(buffer, index, stmt->args[1]->type, i);
       buffer = found->second;
     }
@@ -90,20 +83,18 @@ class Jam {
   }
 
   Stmt run_let(const Stmt& stmt) {
-    if (!varies(stmt->args[0])) return let(stmt->name, stmt->args[0], run(stmt->children[0]));
+    if (!varies_(stmt->args[0])) return let(stmt->name, stmt->args[0], run(stmt->children[0]));
     std::vector<Expr> values;
     for (size_t i = 0; i < rows_.size(); ++i) values.push_back(copy(stmt->args[0], i));
-    varying_.insert(stmt->name);
+    varies_.lets.insert(stmt->name);
     Stmt body = run(stmt->children[0]);
-    varying_.erase(stmt->name);
+    varies_.lets.erase(stmt->name);
     for (size_t i = rows_.size(); i-- > 0;) body = let(copy_name(stmt->name, i), values[i], body);
     return body;
   }
 
-  std::string variable_;
+  Varying varies_;                       // lets and locals have one copy a row
   std::vector<Expr> rows_;
-  std::set<std::string> varying_;        // lets that differ from row to row
-  std::map<Buffer, Buffer> copies_;      // locals made inside, one copy a row
 };
 
 // The loop in steps of each factor in turn; each factor divides the one before, the last is 1.

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "ir/rewrite.h"
 #include "passes/pass.h"
+#include "passes/varying.h"
 
 namespace hearth {
 namespace {
@@ -18,7 +19,7 @@ constexpr int kMostLanes = 16;
 // Turns the statement of one iteration into that of `lanes` iterations; `lane` counts them from 0.
 class Vectorizer {
  public:
-  Vectorizer(std::string lane, int lanes) : lane_(std::move(lane)), lanes_(lanes) {}
+  Vectorizer(std::string lane, int lanes) : varies_{std::move(lane), {}, {}}, lanes_(lanes) {}
 
   Stmt run(const Stmt& stmt) {
     switch (stmt->kind) {
@@ -28,14 +29,14 @@ class Vectorizer {
         return block(std::move(children));
       }
       case StmtKind::loop:
-        CHECK(!varies(stmt->args[0]), "loop '{}' runs a different number of times in each lane", stmt->name);
+        CHECK(!varies_(stmt->args[0]), "loop '{}' runs a different number of times in each lane", stmt->name);
         return loop(stmt->name, stmt->args[0], stmt->loop, run(stmt->children[0]));
       case StmtKind::let: return run_let(stmt);
       case StmtKind::store: return run_store(stmt);
       case StmtKind::when: return run_when(stmt);
       case StmtKind::alloc: {
         const Buffer wide = local_buffer(stmt->buffer->name, stmt->buffer->dtype, stmt->buffer->local_size * lanes_);
-        widened_[stmt->buffer] = wide;
+        varies_.locals[stmt->buffer] = wide;
         return alloc(wide, run(stmt->children[0]));
       }
       default: CHECK(false, "a statement that cannot be vectorized"); return stmt;
@@ -43,18 +44,10 @@ class Vectorizer {
   }
 
  private:
-  bool varies(const Expr& e) const {
-    if (e->kind == ExprKind::var) return e->name == lane_ || varying_.count(e->name) > 0;
-    if (e->kind == ExprKind::load && widened_.count(e->buffer)) return true;
-    for (const Expr& arg : e->args)
-      if (varies(arg)) return true;
-    return false;
-  }
-
   // How far the index moves from lane to lane, where that is a constant.
   std::optional<int64_t> stride(const Expr& e) const {
-    if (!varies(e)) return 0;
-    if (e->kind == ExprKind::var && e->name == lane_) return 1;
+    if (!varies_(e)) return 0;
+    if (e->kind == ExprKind::var && e->name == varies_.variable) return 1;
     if (e->kind != ExprKind::binary) return std::nullopt;
     const auto a = stride(e->args[0]), b = stride(e->args[1]);
     if (!a || !b) return std::nullopt;
@@ -84,17 +77,17 @@ class Vectorizer {
     return (*a + *b) % m;
   }
 
-  Expr first_lane(const Expr& e) const { return substitute(e, {{lane_, Expr(0)}}); }
-  Expr both(const Expr& e) const { return varies(e) ? wide(e) : broadcast(e, lanes_); }
+  Expr first_lane(const Expr& e) const { return substitute(e, {{varies_.variable, Expr(0)}}); }
+  Expr both(const Expr& e) const { return varies_(e) ? wide(e) : broadcast(e, lanes_); }
 
   Expr wide_load(const Expr& e) const {
     const int inner = e->type.lanes;
     const Type type = e->type.with_lanes(inner * lanes_);
     const Expr& index = e->args[0];
     CHECK(e->args.size() == 1, "a masked load is vectorized twice");
-    const auto widened = widened_.find(e->buffer);
-    if (widened != widened_.end()) {
-      CHECK(inner == 1 && !varies(index), "a local array is indexed by lane");
+    const auto widened = varies_.locals.find(e->buffer);
+    if (widened != varies_.locals.end()) {
+      CHECK(inner == 1 && !varies_(index), "a local array is indexed by lane");
       return load_as(type, widened->second, index * Expr(lanes_));
     }
     const auto step = stride(index);
@@ -118,7 +111,7 @@ class Vectorizer {
     const Type type = e->type.with_lanes(e->type.lanes * lanes_);
     switch (e->kind) {
       case ExprKind::var:
-        return e->name == lane_ ? ramp(Expr(0), Expr(1), lanes_) : var(e->name, type);
+        return e->name == varies_.variable ? ramp(Expr(0), Expr(1), lanes_) : var(e->name, type);
       case ExprKind::load: return wide_load(e);
       case ExprKind::unary: return unary(e->unary, wide(e->args[0]));
       case ExprKind::binary: return binary(e->binary, both(e->args[0]), both(e->args[1]));
@@ -138,11 +131,11 @@ class Vectorizer {
   }
 
   Stmt run_let(const Stmt& stmt) {
-    if (!varies(stmt->args[0])) return let(stmt->name, stmt->args[0], run(stmt->children[0]));
+    if (!varies_(stmt->args[0])) return let(stmt->name, stmt->args[0], run(stmt->children[0]));
     const Expr value = wide(stmt->args[0]);
-    varying_.insert(stmt->name);
+    varies_.lets.insert(stmt->name);
     const Stmt body = run(stmt->children[0]);
-    varying_.erase(stmt->name);
+    varies_.lets.erase(stmt->name);
     return let(stmt->name, value, body);
   }
 
@@ -150,13 +143,13 @@ class Vectorizer {
     CHECK(stmt->args.size() == 2, "a masked store is vectorized twice");
     const Expr& index = stmt->args[0];
     const Expr& value = stmt->args[1];
-    const auto widened = widened_.find(stmt->buffer);
-    if (widened != widened_.end()) {
-      CHECK(value->type.lanes == 1 && !varies(index), "a local array is indexed by lane");
+    const auto widened = varies_.locals.find(stmt->buffer);
+    if (widened != varies_.locals.end()) {
+      CHECK(value->type.lanes == 1 && !varies_(index), "a local array is indexed by lane");
       return store(widened->second, index * Expr(lanes_), both(value), mask_);
     }
-    if (!varies(index)) {
-      CHECK(!mask_ && !varies(value), "lanes store different values at one place of '{}'", stmt->buffer->name);
+    if (!varies_(index)) {
+      CHECK(!mask_ && !varies_(value), "lanes store different values at one place of '{}'", stmt->buffer->name);
       return stmt;
     }
     const int inner = value->type.lanes;
@@ -167,10 +160,10 @@ class Vectorizer {
 
   Stmt run_when(const Stmt& stmt) {
     const auto child = [&](size_t i) { return i < stmt->children.size() ? run(stmt->children[i]) : nullptr; };
-    if (!varies(stmt->args[0])) return when(stmt->args[0], child(0), child(1));
+    if (!varies_(stmt->args[0])) return when(stmt->args[0], child(0), child(1));
     // Decided once: the statements below may write what the condition reads.
     const Expr kept = mask_, decided = wide(stmt->args[0]);
-    const std::string name = fmt::format("{}_mask{}", lane_, masks_++);
+    const std::string name = fmt::format("{}_mask{}", varies_.variable, masks_++);
     const Expr condition = var(name, decided->type);
     const auto under = [&](const Expr& mask) { mask_ = kept ? binary(BinaryOp::logical_and, kept, mask) : mask; };
     under(condition);
@@ -183,12 +176,10 @@ class Vectorizer {
     return let(name, decided, block(std::move(parts)));
   }
 
-  std::string lane_;
+  Varying varies_;                       // lets have lanes; of a local one element becomes `lanes` neighbours
   int lanes_;
   Expr mask_;                            // lanes at work; none: all
   int masks_ = 0;                        // named so far
-  std::set<std::string> varying_;        // lets that have lanes
-  std::map<Buffer, Buffer> widened_;     // locals made inside: one element becomes `lanes` neighbours
 };
 
 Stmt vectorize_loop(const Stmt& stmt) {
