@@ -47,16 +47,22 @@ void for_mentioned(const Program& program, uint32_t s, const Use& use) {
 }
 
 // Can the frame's end be reached without a byte?
-std::vector<bool> find_nullable(const Program& program) {
+enum class ByteEdges { stop, lead_on };
+
+// States from which the end can be reached, through byte edges or without any.
+std::vector<bool> find_ending(const Program& program, ByteEdges edges) {
+  const auto any_target = [&](const auto& list, const State& state, const auto& is_marked) {
+    return std::any_of(list.begin() + state.first, list.begin() + state.first + state.count, is_marked);
+  };
   const auto holds = [&](const State& state, const std::vector<bool>& marked) {
     switch (state.kind) {
       case Kind::end:
         return true;
       case Kind::bytes:
-        return false;
+        return edges == ByteEdges::lead_on &&
+               any_target(program.edges, state, [&](const ByteEdge& edge) { return marked[edge.target]; });
       case Kind::split:
-        return std::any_of(program.targets.begin() + state.first, program.targets.begin() + state.first + state.count,
-                           [&](uint32_t target) { return marked[target]; });
+        return any_target(program.targets, state, [&](uint32_t target) { return marked[target]; });
       case Kind::call:
         return marked[state.entry] && marked[state.next];
       case Kind::repeat:
@@ -67,26 +73,8 @@ std::vector<bool> find_nullable(const Program& program) {
   return spread(program, holds, [&](uint32_t s, const auto& use) { for_mentioned(program, s, use); });
 }
 
-std::vector<bool> find_productive(const Program& program) {
-  const auto holds = [&](const State& state, const std::vector<bool>& marked) {
-    switch (state.kind) {
-      case Kind::end:
-        return true;
-      case Kind::bytes:
-        return std::any_of(program.edges.begin() + state.first, program.edges.begin() + state.first + state.count,
-                           [&](const ByteEdge& edge) { return marked[edge.target]; });
-      case Kind::split:
-        return std::any_of(program.targets.begin() + state.first, program.targets.begin() + state.first + state.count,
-                           [&](uint32_t target) { return marked[target]; });
-      case Kind::call:
-        return marked[state.entry] && marked[state.next];
-      case Kind::repeat:
-        return (state.min == 0 || marked[state.entry]) && marked[state.next];
-    }
-    return false;
-  };
-  return spread(program, holds, [&](uint32_t s, const auto& use) { for_mentioned(program, s, use); });
-}
+std::vector<bool> find_nullable(const Program& program) { return find_ending(program, ByteEdges::stop); }
+std::vector<bool> find_productive(const Program& program) { return find_ending(program, ByteEdges::lead_on); }
 
 // Where `s` goes without a byte; the first `entered` of them enter a frame.
 std::vector<uint32_t> silent(const Program& program, uint32_t s, const std::vector<bool>& nullable, size_t& entered) {
