@@ -14,7 +14,6 @@ struct DecoderConfig {
   double norm_eps = 1e-6;
   bool tied = false;                         // the output matrix is the embedding
   std::vector<double> rope_frequencies;      // [head_size / 2], scaling applied; radians a position
-  double rope_factor = 1;                    // multiplies cos and sin (attention factor of some scalings)
 };
 // Errors name the key: `config.json: 'hidden_size' is missing, want an integer`.
 Result<DecoderConfig> read_decoder_config(const Json& config);
