@@ -6,6 +6,7 @@
 #include "api/chat.h"
 #include "api/describe.h"
 #include "api/sources.h"
+#include "engine/chat_prompt.h"
 #include "hearth.h"
 
 #ifndef HEARTH_VERSION

@@ -2,8 +2,9 @@
 #include "api/chat.h"
 
 #include <cstdlib>
-#include <ctime>
 #include <limits>
+
+#include "engine/chat_prompt.h"
 
 namespace hearth {
 namespace {
@@ -78,71 +79,20 @@ Result<Done> need_tokenizer(const Engine& engine) {
   return error("generate: the model '{}' has no tokenizer; give \"ids\" instead of text", engine.card().name);
 }
 
-// Text that a template has rendered: it may hold the beginning-of-text token already.
-std::vector<int32_t> encode_rendered(const Engine& engine, const std::string& text) {
-  std::vector<int32_t> ids = engine.tokenizer().encode(text, Specials::none);
-  const int64_t bos = engine.card().bos_id;
-  const bool begins = !ids.empty() && ids.front() == bos;
-  if (bos < 0 || begins) return ids;
-  const std::vector<int32_t> full = engine.tokenizer().encode(text, Specials::add);
-  if (!full.empty() && full.front() == bos) ids.insert(ids.begin(), full.front());
-  return ids;
-}
-
 Result<std::vector<int32_t>> chat_ids(const Options& options, const Engine& engine) {
-  TRY_DONE(need_tokenizer(engine));
-  if (engine.chat_template() == nullptr) {
-    return error("generate: the model '{}' has no chat template; give \"prompt\" instead of \"messages\"", engine.card().name);
-  }
   if (!options["messages"].is_array()) return options.wrong_type("messages", "a list of {\"role\", \"content\"}");
   OrderedJson values = OrderedJson::object();
-  values["add_generation_prompt"] = true;
   if (options.has("template")) {
     if (!options["template"].is_object()) return options.wrong_type("template", "an object of template variables");
     values.update(options["template"]);
   }
   values["messages"] = options["messages"];
   if (options.has("tools")) values["tools"] = options["tools"];
-  OrderedJson defaults = OrderedJson::object();
-  const Json& details = engine.card().details;
-  if (details.is_object() && has(details, "template_values") && details["template_values"].is_object()) {
-    for (const auto& item : details["template_values"].items()) defaults[item.key()] = OrderedJson(item.value());
-  }
-  TRY(const std::string text, render_chat(*engine.chat_template(), std::move(values), defaults));
-  return encode_rendered(engine, text);
+  TRY(const ChatPrompt prompt, chat_prompt(engine, std::move(values)));
+  return prompt.ids;
 }
 
 }  // namespace
-
-Result<int64_t> read_time(const OrderedJson& value) {
-  if (value.is_number()) {
-    const double seconds = value.get<double>();
-    if (seconds > -1e15 && seconds < 1e15) return static_cast<int64_t>(seconds);
-  }
-  if (value.is_string()) {
-    const std::string text = value.get<std::string>();
-    std::tm time{};
-    const char* end = strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &time);
-    if (end == nullptr) end = strptime(text.c_str(), "%Y-%m-%d", &time);
-    if (end != nullptr && (*end == 0 || *end == 'Z' || *end == '.')) return static_cast<int64_t>(timegm(&time));
-  }
-  return error("template: 'now': want Unix seconds or \"2026-03-14T15:09:26\", got {}", dump(Json(value)).substr(0, 80));
-}
-
-Result<std::string> render_chat(const Template& source, OrderedJson values, const OrderedJson& defaults) {
-  int64_t now = static_cast<int64_t>(std::time(nullptr));
-  if (values.contains("now") && !values["now"].is_null()) {
-    TRY(now, read_time(values["now"]));
-  }
-  values.erase("now");
-  for (const auto& item : defaults.items()) {
-    if (!values.contains(item.key())) values[item.key()] = item.value();
-  }
-  for (const char* key : {"tools", "documents"}) {       // what transformers always gives, None where the caller gave nothing
-    if (!values.contains(key)) values[key] = nullptr;
-  }
-  return source.render(values, now);
-}
 
 Result<Request> read_request(const char* json, const Engine& engine) {
   TRY(const Options options, Options::parse(json, "generate", kRequestKeys));
