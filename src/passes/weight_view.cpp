@@ -21,11 +21,12 @@ WeightView plain_view(const std::function<ReadField(const WeightView::At&)>& fie
 
 WeightView weight_view(const Node& node, Buffer bytes) {
   const std::string storage_name = node.text("storage");
-  const Scheme* scheme = find_scheme(storage_name);
+  const Scheme* named = find_scheme(storage_name);
   const auto plain = dtype_of(storage_name);
-  CHECK(scheme || plain, "no storage '{}'", storage_name);
-  const Storage2D storage = scheme ? storage_of(*scheme) : storage_of(*plain);
+  CHECK(named || plain, "no storage '{}'", storage_name);
+  const Storage2D storage = named ? storage_of(*named) : storage_of(*plain);
   const Layout layout{static_cast<int>(node.integer("panel", 1))};
+  const Scheme* scheme = named && layout.rows > 1 && named->in_panels ? named->in_panels.get() : named;
   const Expr blocks(node.integer("columns") / storage.block);
   const auto fields = [=](const WeightView::At& at) {
     return read_fields(storage, layout, bytes, at.panel, at.row, at.block, blocks);

@@ -4,8 +4,10 @@
 // fields follow each other; within a field elements come in chunks of `interleave` with all rows' chunks side by side:
 //     [panel][block][field][element / interleave][row][element % interleave]
 // interleave is 4 for byte fields whose count is a multiple of 4 (what dot4 eats), else 1.
-// rows = 1 is exactly GGUF's byte order. Plain element types (f32, f16, bf16) are a block of one field of one element.
-// The number of rows is padded with zero bytes to whole panels.
+// Fields cut in slices (Field::slices) come last, slice by slice: [fields in one piece][slice][a slice of each field].
+// rows = 1 is exactly GGUF's byte order; panels keep a block as the scheme's form for panels says, if it has one. Plain
+// element types (f32, f16, bf16) are a block of one field of one element. The number of rows is padded with zero bytes
+// to whole panels.
 #pragma once
 
 #include "ir/loop.h"
@@ -18,6 +20,8 @@ struct Storage2D {
   std::vector<Field> fields;
   int block = 1;                 // elements
   int block_bytes = 0;
+  std::vector<Field> panel_fields;                          // what panels keep instead of `fields`; empty: the same
+  std::function<Stmt(Buffer rows, Buffer panels)> arrange;  // one block of `fields` -> one of `panel_fields`
 };
 Storage2D storage_of(const Scheme& scheme);
 Storage2D storage_of(DType plain);
@@ -26,7 +30,13 @@ struct Layout {
   int rows = 1;                  // rows a panel
 };
 
+const std::vector<Field>& fields_of(const Storage2D& storage, const Layout& layout);
 int interleave_of(const Field& field);
+// The pieces of a block in the order of its bytes.
+struct Piece {
+  int field = 0, offset = 0, elements = 0;  // offset in bytes of one row
+};
+std::vector<Piece> pieces_of(const std::vector<Field>& fields);
 // Bytes of a matrix [rows, columns] in this layout, padding included.
 Dim bytes_of(const Storage2D& storage, const Layout& layout, const Dim& rows, const Dim& columns);
 // Reads fields of block `block` (along k) of the row `panel * layout.rows + row` (any i64 Exprs) from `bytes`, a

@@ -1,6 +1,7 @@
 // Kernels that run while a model is baked: encode, pack, decode, widen.
 #include "quant/prepare_kernels.h"
 
+#include <functional>
 #include <numeric>
 
 #include "quant/formula.h"
@@ -30,44 +31,42 @@ Stmt rows_of_blocks(Expr blocks, Stmt body) {
   return loop("row", size_expr("rows"), LoopKind::parallel, loop("block", blocks, LoopKind::serial, body));
 }
 
-// How the chunks of one field move: `lanes` units of type `unit`, which divides every offset involved.
+// How the chunks of one piece of a block move: `lanes` units of type `unit`, which divides every offset involved.
 struct Chunk {
   DType unit;
   int lanes;
-  int count;                     // chunks a block
-  int bytes() const { return bytes_of(unit) * lanes; }
+  int count;  // chunks a piece
 };
 
-Chunk chunk_of(const Storage2D& storage, int field, int offset) {
-  const Field& what = storage.fields[field];
+Chunk chunk_of(const Storage2D& storage, const Field& what, const Piece& piece) {
   const int bytes = interleave_of(what) * bytes_of(what.dtype);
-  const int common = std::gcd(std::gcd(bytes, storage.block_bytes), std::gcd(offset, 8));
+  const int common = std::gcd(std::gcd(bytes, storage.block_bytes), std::gcd(piece.offset, 8));
   const DType unit = common == 8 ? DType::u64 : common == 4 ? DType::u32 : common == 2 ? DType::u16 : DType::u8;
-  return {unit, bytes / bytes_of(unit), what.count / interleave_of(what)};
+  return {unit, bytes / bytes_of(unit), piece.elements / interleave_of(what)};
 }
 
-// What a panel's copy reads and writes; `starts`: byte offset of each row in `source`, negative for a row of zeros.
+// What a panel's copy reads and writes; `starts`: byte offset of each row's block in `source`, negative for a row of
+// zeros.
 struct Panel {
   Buffer source, packed;
   std::vector<Expr> starts;
-  Expr start;                    // byte offset of the panel in `packed`
+  Expr start;  // byte offset of the panel's block in `packed`
 };
 
 enum class Rows { all_present, some_missing };
 
-// One block of a panel: every field, chunk by chunk, all rows side by side.
-Stmt pack_block(const Storage2D& storage, const Panel& panel, Expr block_index, Rows presence) {
+// One block of a panel: every piece, chunk by chunk, all rows side by side. from_block: bytes from each row's start.
+Stmt pack_block(const Storage2D& storage, const Layout& layout, const Panel& panel, Expr from_block, Rows presence) {
   const int rows = static_cast<int>(panel.starts.size());
-  std::vector<Stmt> fields;
-  int offset = 0;
-  for (size_t i = 0; i < storage.fields.size(); ++i) {
-    const Chunk chunk = chunk_of(storage, static_cast<int>(i), offset);
+  const std::vector<Field>& fields = fields_of(storage, layout);
+  std::vector<Stmt> pieces;
+  for (const Piece& piece : pieces_of(fields)) {
+    const Chunk chunk = chunk_of(storage, fields[piece.field], piece);
     const int unit = bytes_of(chunk.unit);
     const Type type{chunk.unit, chunk.lanes};
     const Expr at = var("chunk");
-    const Expr from = (block_index * storage.block_bytes + offset) / unit + at * chunk.lanes;
-    const Expr of_block = panel.start + (block_index * storage.block_bytes + offset) * rows;
-    const Expr to = of_block / unit + at * (rows * chunk.lanes);
+    const Expr from = (from_block + piece.offset) / unit + at * chunk.lanes;
+    const Expr to = (panel.start + piece.offset * rows) / unit + at * (rows * chunk.lanes);
     std::vector<Stmt> moves;
     for (int row = 0; row < rows; ++row) {
       const Expr begin = panel.starts[row], target = to + row * chunk.lanes;
@@ -75,10 +74,33 @@ Stmt pack_block(const Storage2D& storage, const Panel& panel, Expr block_index, 
       const Stmt zero = store(panel.packed, target, spread(constant_int(type.with_lanes(1), 0), chunk.lanes));
       moves.push_back(presence == Rows::all_present ? move : when(Expr(0) <= begin, move, zero));
     }
-    fields.push_back(loop("chunk", chunk.count, LoopKind::serial, block(moves)));
-    offset += chunk.bytes() * chunk.count;
+    pieces.push_back(loop("chunk", chunk.count, LoopKind::serial, block(moves)));
   }
-  return block(fields);
+  return block(pieces);
+}
+
+// One block of a row in the form for panels into `arranged`; zeros for a missing row. begin: byte offset of the row.
+Stmt arrange_row(const Storage2D& storage, Buffer source, Expr begin, Expr from_block, Buffer arranged, Expr row) {
+  const int bytes = storage.block_bytes;
+  const Type piece{DType::u8, kLanes};
+  const Buffer from = local_buffer("from", DType::u8, bytes), to = local_buffer("to", DType::u8, bytes);
+  const Stmt zeros = loop("zero", bytes, LoopKind::serial, store(to, var("zero"), constant_int({DType::u8, 1}, 0)));
+  const Stmt moved =
+      alloc(from, block({copy_all(piece, source, begin + from_block, from, 0, bytes), storage.arrange(from, to)}));
+  return alloc(to, block({when(Expr(0) <= begin, moved, zeros), copy_all(piece, to, 0, arranged, row * bytes, bytes)}));
+}
+
+// A block of a panel by way of its form for panels: all rows arranged side by side, then packed.
+Stmt pack_arranged(const Storage2D& storage, const Layout& layout, const Panel& panel, Expr from_block,
+                   const std::function<Expr(Expr)>& start_of) {
+  const Buffer arranged = local_buffer("arranged", DType::u8, int64_t{layout.rows} * storage.block_bytes);
+  Panel from{arranged, panel.packed, {}, panel.start};
+  for (int row = 0; row < layout.rows; ++row) from.starts.push_back(row * storage.block_bytes);
+  const Expr row = var("arranged_row"), begin = var("begin");
+  const Stmt rows =
+      loop("arranged_row", layout.rows, LoopKind::serial,
+           let("begin", start_of(row), arrange_row(storage, panel.source, begin, from_block, arranged, row)));
+  return alloc(arranged, block({rows, pack_block(storage, layout, from, 0, Rows::all_present)}));
 }
 
 // Row order: a panel is one row, copied whole.
@@ -94,6 +116,7 @@ Stmt pack_row(const Panel& panel, Expr row_bytes) {
 std::string name_of(const Storage2D& storage, const Layout& layout) {
   std::string name = "pack";
   for (const Field& field : storage.fields) name += fmt::format("_{}x{}", name_of(field.dtype), field.count);
+  if (storage.arrange) name += "_arranged";
   return fmt::format("{}_by_{}", name, layout.rows);
 }
 
@@ -128,20 +151,25 @@ Kernel pack_kernel(const Storage2D& storage, const Layout& layout) {
   Steps steps;
   const Expr row_bytes = steps.let("row_bytes", blocks * storage.block_bytes);
   Panel one{source, packed, {}, steps.let("start", panel * row_bytes * layout.rows)};
+  const auto start_of = [&](Expr row) { return load(row_map, panel * layout.rows + row) * row_bytes; };
   Expr lowest;
-  for (int row = 0; row < layout.rows; ++row) {
-    const Expr begin = steps.let(numbered("row", row), load(row_map, panel * layout.rows + row) * row_bytes);
+  for (int row = 0; row < (storage.arrange && layout.rows > 1 ? 0 : layout.rows); ++row) {
+    const Expr begin = steps.let(numbered("row", row), start_of(row));
     one.starts.push_back(begin);
     lowest = lowest ? min(lowest, begin) : begin;
   }
-  if (layout.rows == 1) {
+  const Expr from_block = at * storage.block_bytes;
+  Panel of_block = one;
+  of_block.start = one.start + at * (layout.rows * storage.block_bytes);
+  const auto blocks_with = [&](Rows presence) {
+    return loop("block", blocks, LoopKind::serial, pack_block(storage, layout, of_block, from_block, presence));
+  };
+  if (layout.rows == 1)
     steps.add(pack_row(one, row_bytes));
-  } else {
-    auto blocks_with = [&](Rows presence) {
-      return loop("block", blocks, LoopKind::serial, pack_block(storage, one, at, presence));
-    };
+  else if (storage.arrange)
+    steps.add(loop("block", blocks, LoopKind::serial, pack_arranged(storage, layout, of_block, from_block, start_of)));
+  else
     steps.add(when(Expr(0) <= lowest, blocks_with(Rows::all_present), blocks_with(Rows::some_missing)));
-  }
   Kernel kernel{.name = name_of(storage, layout)};
   kernel.params = {{source, Access::read}, {row_map, Access::read}, {packed, Access::write}};
   kernel.extent = Dim::size("panels");

@@ -68,6 +68,50 @@ Stmt encode(Buffer values, Buffer bytes) {
   return steps.done();
 }
 
+// In panels 64 values (four groups) lie together: their scales, 16 bytes with two high bits of each group, low nibbles
+// of two groups in 16 bytes, twice.
+enum { kSlicedD, kSlicedScales, kSlicedQh, kSlicedQl };
+constexpr int kSlices = 4, kSliceScales = 4, kSliceHigh = 16, kSliceLow = 32;
+
+Stmt arrange(Buffer from, Buffer to) {
+  const Type run{DType::u8, kGroup};
+  Steps steps;
+  steps.add(store(to, 0, load_as({DType::u8, 2}, from, kDAt)));
+  for (int slice = 0; slice < kSlices; ++slice) {
+    const int half = slice / 2, at = 2 + slice * (kSliceScales + kSliceHigh + kSliceLow);
+    steps.add(store(to, at, load_as({DType::u8, kSliceScales}, from, kScalesAt + slice * kSliceScales)));
+    auto high = [&](int group) {
+      const int quarter = slice % 2 * 2 + group / 2;
+      return (load_as(run, from, kQhAt + half * 32 + group % 2 * 16) >> (2 * quarter)) & 3;
+    };
+    Expr all = high(0);
+    for (int group = 1; group < 4; ++group) all = all | (high(group) << (2 * group));
+    steps.add(store(to, at + kSliceScales, all));
+    for (int pair = 0; pair < 2; ++pair) {
+      auto low = [&](int part) { return nibble(load_as(run, from, half * 64 + pair * 32 + part * 16), slice % 2); };
+      steps.add(store(to, at + kSliceScales + kSliceHigh + pair * 16, low(0) | (low(1) << 4)));
+    }
+  }
+  return steps.done();
+}
+
+Scheme in_panels(Scheme scheme) {
+  scheme.fields = {{"d", DType::f16, 1},
+                   {"scales", DType::i8, kGroups, kSlices},
+                   {"qh", DType::u8, kSlices * kSliceHigh, kSlices},
+                   {"ql", DType::u8, kSlices * kSliceLow, kSlices}};
+  scheme.axes = {kSlices, 4, kGroup};
+  scheme.code = [](const ReadField& read, const Axes& at, int lanes) {
+    const Expr low = nibble(read(kSlicedQl, at[0] * kSliceLow + at[1] / 2 * 16 + at[2], lanes), at[1] % 2);
+    const Expr high = shift_right(read(kSlicedQh, at[0] * kSliceHigh + at[2], lanes), at[1] * 2) & 3;
+    return low | (high << 4);
+  };
+  scheme.scale = [](const ReadField& read, const Axes& at) {
+    return to_f32(read(kSlicedD, 0, 1)) * to_f32(read(kSlicedScales, at[0] * kSliceScales + at[1], 1));
+  };
+  return scheme;
+}
+
 }  // namespace
 
 Scheme q6_k() {
@@ -88,6 +132,8 @@ Scheme q6_k() {
     return to_f32(read(kD, 0, 1)) * to_f32(read(kScales, at[0] * 8 + at[1] * 2 + at[2], 1));
   };
   scheme.encode = encode;
+  scheme.in_panels = std::make_shared<const Scheme>(in_panels(scheme));
+  scheme.arrange = arrange;
   return scheme;
 }
 

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,7 @@ struct Field {
   std::string name;
   DType dtype = DType::u8;
   int count = 1;                         // elements a block
+  int slices = 1;                        // equal parts that panels keep apart; fields in one piece come first
 };
 
 // Reads element `index` of a field of the block at hand. `lanes` > 1 asks for that many neighbours as a vector.
@@ -51,6 +53,12 @@ struct Scheme {
   // encode: statements that read the block's values from `values` (local f32 buffer, `block` elements, in order of k)
   // and write the block's bytes, GGUF order, into `bytes` (local u8 buffer, block_bytes()).
   std::function<Stmt(Buffer values, Buffer bytes)> encode;
+
+  // How panels keep a block where reading it in GGUF's order would jump: a scheme with the same codes, scales and
+  // offsets in as many bytes, its fields in slices that follow the axes. arrange: one block of GGUF's bytes (local u8)
+  // -> its bytes.
+  std::shared_ptr<const Scheme> in_panels;
+  std::function<Stmt(Buffer from, Buffer to)> arrange;
 
   int block_bytes() const;
   int field_offset(int field) const;     // bytes from the block's start, GGUF order

@@ -2,9 +2,10 @@
 #include "quant/layout.h"
 
 #include <cstring>
+#include <map>
 
-#include "quant/prepare_kernels.h"
 #include "quant/formula.h"
+#include "quant/prepare_kernels.h"
 #include "tests/quant/inputs.h"
 #include "tests/quant/running.h"
 
@@ -47,6 +48,25 @@ std::vector<uint8_t> pack(const Storage2D& storage, const Layout& layout, std::v
 
 enum class Read { one_row, all_rows };
 
+// Each block as panels keep it, one row after the other.
+std::vector<uint8_t> arranged(const Storage2D& storage, std::vector<uint8_t> blocks) {
+  if (!storage.arrange) return blocks;
+  const int bytes = storage.block_bytes;
+  const Buffer from = global_buffer("from", DType::u8), to = global_buffer("to", DType::u8);
+  const Buffer in = local_buffer("in", DType::u8, bytes), out = local_buffer("out", DType::u8, bytes);
+  const Expr i = var("i"), j = var("j"), at = var("block") * bytes;
+  const Stmt body =
+      block({loop("i", bytes, LoopKind::serial, store(in, i, load(from, at + i))), storage.arrange(in, out),
+             loop("j", bytes, LoopKind::serial, store(to, at + j, load(out, j)))});
+  std::vector<uint8_t> result(blocks.size(), 0xee);
+  run({"arrange",
+       {{from, Access::read}, {to, Access::write}},
+       Dim::size("blocks"),
+       loop("block", size_expr("blocks"), LoopKind::parallel, alloc(in, alloc(out, body)))},
+      {raw(blocks), raw(result)}, {{"blocks", static_cast<int64_t>(blocks.size()) / bytes}});
+  return result;
+}
+
 // Reads every field element through read_fields, `lanes` at once, and writes it where row order has it.
 Kernel unpack_kernel(const Storage2D& storage, const Layout& layout, Read how, bool chunks) {
   const Buffer from = global_buffer("packed", DType::u8), to = global_buffer("rows", DType::u8);
@@ -55,14 +75,18 @@ Kernel unpack_kernel(const Storage2D& storage, const Layout& layout, Read how, b
   const Expr row = how == Read::one_row ? each : ramp(0, 1, layout.rows);
   const int rows = how == Read::one_row ? 1 : layout.rows;
   std::vector<Stmt> stmts;
-  for (size_t i = 0; i < storage.fields.size(); ++i) {
-    const int field = static_cast<int>(i), lanes = chunks ? interleave_of(storage.fields[i]) : 1;
+  std::map<int, int> before;  // elements of a field in the pieces so far
+  for (const Piece& piece : pieces_of(fields_of(storage, layout))) {
+    const Field& what = fields_of(storage, layout)[piece.field];
+    const int field = piece.field, lanes = chunks ? interleave_of(what) : 1;
     const Expr first = element * lanes;
-    const Expr value = read_fields(storage, layout, from, panel, row, at, blocks)(field, first, lanes);
+    const Expr value = read_fields(storage, layout, from, panel, row, at, blocks)(field, first + before[field], lanes);
     const Expr elements = lanes == 1 ? broadcast(first, rows) : broadcast(ramp(first, 1, lanes), rows);
     const Expr global_row = panel * layout.rows + spread(row, rows * lanes);
-    const Expr index = field_index(storage, {}, field, elements, global_row, 0, at, blocks);
-    stmts.push_back(loop("element", storage.fields[i].count / lanes, LoopKind::serial, store(to, index, value)));
+    const int size = bytes_of(what.dtype);
+    const Expr index = (global_row * blocks + at) * (storage.block_bytes / size) + (elements + piece.offset / size);
+    stmts.push_back(loop("element", piece.elements / lanes, LoopKind::serial, store(to, index, value)));
+    before[field] += piece.elements;
   }
   Stmt body = loop("block", blocks, LoopKind::serial, block(stmts));
   if (how == Read::one_row) body = loop("row", layout.rows, LoopKind::serial, body);
@@ -98,7 +122,7 @@ class EveryLayout : public testing::TestWithParam<Case> {
 TEST_P(EveryLayout, ReadsBackWhatWasPacked) {
   const auto map = row_map();
   std::vector<uint8_t> packed = pack(parts_, layout_, source_, map, blocks_);
-  const auto want = rows_in_order(map);
+  const auto want = layout_.rows == 1 ? rows_in_order(map) : arranged(parts_, rows_in_order(map));
   for (Read how : {Read::one_row, Read::all_rows}) {
     for (bool chunks : {false, true}) {
       std::vector<uint8_t> got(want.size(), 0xee);
@@ -127,14 +151,15 @@ TEST_P(EveryLayout, PanelsDecodeToTheSameValues) {
 
   const Buffer from = global_buffer("packed", DType::u8), to = global_buffer("values", DType::f32);
   const Expr panel = var("panel"), at = var("block"), row = layout_.rows == 1 ? Expr(0) : ramp(0, 1, layout_.rows);
+  const Scheme& kept = layout_.rows > 1 && scheme->in_panels ? *scheme->in_panels : *scheme;
   const ReadField read = read_fields(parts_, layout_, from, panel, row, at, blocks_);
   std::vector<Stmt> stores;
   for (int first = 0; first < scheme->block; first += 4) {
-    Axes axes(scheme->axes.size());
+    Axes axes(kept.axes.size());
     int rest = first;
-    for (size_t i = axes.size(); i-- > 0; rest /= scheme->axes[i]) axes[i] = rest % scheme->axes[i];
+    for (size_t i = axes.size(); i-- > 0; rest /= kept.axes[i]) axes[i] = rest % kept.axes[i];
     const Expr target = (panel * layout_.rows + spread(row, layout_.rows * 4)) * columns + at * scheme->block;
-    stores.push_back(store(to, target + broadcast(ramp(first, 1, 4), layout_.rows), decode(*scheme, read, axes, 4)));
+    stores.push_back(store(to, target + broadcast(ramp(first, 1, 4), layout_.rows), decode(kept, read, axes, 4)));
   }
   run({"decode_panels", {{from, Access::read}, {to, Access::write}}, Dim::size("panels"),
        loop("panel", size_expr("panels"), LoopKind::parallel, loop("block", blocks_, LoopKind::serial, block(stores)))},
