@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engine/chat_prompt.h"
+#include "engine/sampling_defaults.h"
 
 namespace hearth {
 namespace {
@@ -14,13 +15,6 @@ constexpr double kMostTokens = 1 << 30;
 const std::vector<std::string> kRequestKeys = {
     "messages", "prompt", "ids", "max_tokens", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "frequency_penalty",
     "presence_penalty", "penalty_window", "seed", "logit_bias", "stop", "ignore_end", "template", "tools"};
-
-// The model's own value for `key`, where its card has one that is a number.
-double default_of(const ModelCard& card, const char* key, double fallback) {
-  if (!card.details.is_object() || !has(card.details, "sampling")) return fallback;
-  const Json& sampling = card.details["sampling"];
-  return sampling.is_object() && has(sampling, key) && sampling[key].is_number() ? sampling[key].get<double>() : fallback;
-}
 
 Result<std::map<int32_t, float>> read_bias(const Options& options) {
   std::map<int32_t, float> bias;
@@ -47,18 +41,15 @@ Result<std::map<int32_t, float>> read_bias(const Options& options) {
 
 Result<SamplerOptions> read_sampler(const Options& options, const ModelCard& card) {
   constexpr double kBig = 1e30;
-  SamplerOptions read;
-  const auto number = [&](const char* key, float fallback, Range range) {
-    return options.number(key, default_of(card, key, fallback), range);
-  };
+  SamplerOptions read = sampling_defaults(card, {});
+  const auto number = [&](const char* key, float fallback, Range range) { return options.number(key, fallback, range); };
   TRY(const double temperature, number("temperature", read.temperature, {0, 1e6}));
   TRY(const double top_p, number("top_p", read.top_p, {0, 1}));
   TRY(const double min_p, number("min_p", read.min_p, {0, 1}));
   TRY(const double repetition, number("repetition_penalty", read.repetition_penalty, {1e-6, 1e6}));
   TRY(const double frequency, number("frequency_penalty", read.frequency_penalty, {-kBig, kBig}));
   TRY(const double presence, number("presence_penalty", read.presence_penalty, {-kBig, kBig}));
-  const auto top_k_default = static_cast<int64_t>(default_of(card, "top_k", read.top_k));
-  TRY(const int64_t top_k, options.integer("top_k", top_k_default, {0, kMostTokens}));
+  TRY(const int64_t top_k, options.integer("top_k", read.top_k, {0, kMostTokens}));
   TRY(const int64_t window, options.integer("penalty_window", read.penalty_window, {-1, kMostTokens}));
   TRY(const int64_t seed, options.integer("seed", 0, {-9.3e18, 9.3e18}));
   TRY(read.logit_bias, read_bias(options));

@@ -26,6 +26,7 @@ ApiError server_failure(std::string message);
 
 // {"error": {"message", "type", "param", "code"}}
 OrderedJson to_json(const ApiError& error);
+HttpHeaders headers_of(const ApiError& error);         // Retry-After, WWW-Authenticate
 void send_error(HttpReply& reply, const ApiError& error);
 void send_json(HttpReply& reply, const OrderedJson& value, int status = 200, HttpHeaders headers = {});
 

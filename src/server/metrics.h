@@ -19,7 +19,7 @@ class Histogram {
  public:
   explicit Histogram(std::vector<double> bounds);
   void observe(double value);
-  void print(std::string& out, const std::string& name, const std::string& labels) const;
+  void print(std::string& out, const std::string& name, const std::string& help) const;
 
  private:
   std::vector<double> bounds_;
@@ -42,6 +42,7 @@ class Metrics {
   ~Metrics();
   void observe(const RequestMeasure& measure);
   void observe_token_gap(double seconds);        // between two tokens of an answer
+  void count_tokens(int64_t prompt, int64_t generated);          // as they come, for the rates
   void count_status(int status);                 // of HTTP replies
   // Tokens a second over the last ten seconds.
   double prompt_rate() const;

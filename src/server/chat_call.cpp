@@ -1,0 +1,152 @@
+// Chat calls: from what was asked to an order for the engine.
+#include "server/chat_call.h"
+
+#include <chrono>
+#include <random>
+
+#include "engine/chat_prompt.h"
+#include "engine/sampling_defaults.h"
+#include "server/endpoint.h"
+
+namespace hearth {
+namespace {
+
+uint64_t random_seed() {
+  std::random_device random;
+  return (static_cast<uint64_t>(random()) << 32) | random();
+}
+
+template <class To, class From>
+void put(const std::optional<From>& asked, To& value) {
+  if (asked) value = static_cast<To>(*asked);
+}
+
+Result<Grammar> compile(const GrammarAsked& asked) {
+  switch (asked.kind) {
+    case GrammarKind::json_object: return Grammar::any_json_object();
+    case GrammarKind::json_schema: return Grammar::from_json_schema(asked.text);
+    case GrammarKind::regex: return Grammar::from_regex(asked.text);
+    case GrammarKind::gbnf:
+    case GrammarKind::none: break;
+  }
+  return Grammar::from_gbnf(asked.text);
+}
+
+// The tools that may be called, as the parser wants them.
+ApiResult<std::vector<OfferedTool>> offered_tools(const ChatCall& call) {
+  if (call.tools.is_null() || call.tool_use == ToolUse::none) return std::vector<OfferedTool>{};
+  auto tools = read_tools(Json(call.tools));
+  if (!tools.ok()) return bad_request(tools.message(), "tools");
+  if (call.tool_name.empty()) return std::move(*tools);
+  for (const OfferedTool& tool : *tools) {
+    if (tool.name == call.tool_name) return std::vector<OfferedTool>{tool};
+  }
+  return bad_request(fmt::format("'tool_choice': no tool is called '{}'", call.tool_name), "tool_choice");
+}
+
+Result<Grammar> compile_tools(const ToolGrammar& grammar) {
+  std::vector<GrammarSchema> schemas;
+  for (const ToolGrammar::SchemaRule& rule : grammar.schemas) schemas.push_back({rule.name, dump(rule.schema)});
+  return Grammar::from_gbnf(grammar.gbnf, schemas);
+}
+
+// Calls that must come, or must be right when they come, are a grammar.
+ApiResult<Done> force_tools(const ChatCall& call, const std::vector<OfferedTool>& tools, const std::string& format, AnswerOrder& order) {
+  if (tools.empty() || call.tool_use != ToolUse::required) return Done{};
+  auto forced = tool_grammar(format, tools, ToolChoice::required, call.tool_name.empty() ? call.parallel : ToolCalls::one);
+  if (!forced.ok()) return bad_request(forced.message(), "tool_choice");
+  auto grammar = compile_tools(*forced);
+  if (!grammar.ok()) return bad_request(grammar.message(), "tools");
+  std::string key = "tools " + forced->gbnf;
+  for (const ToolGrammar::SchemaRule& rule : forced->schemas) key += "\n" + rule.name + " " + dump(rule.schema);
+  auto bound = order.chosen.model->loop->bind(*grammar, key);
+  if (!bound.ok()) return bad_request(bound.message(), "tools");
+  order.request.grammar = *bound;
+  return Done{};
+}
+
+// The special tokens that the parser must see.
+std::vector<int32_t> shown_specials(const Tokenizer& tokenizer, const std::string& format) {
+  std::vector<int32_t> ids;
+  for (const std::string& marker : markers_of(format)) {
+    const auto id = tokenizer.id_of(marker);
+    if (id && tokenizer.is_special(*id)) ids.push_back(*id);
+  }
+  return ids;
+}
+
+}  // namespace
+
+SamplerOptions sampler_of(const SamplingAsked& asked, const ModelCard& card) {
+  SamplerOptions options = sampling_defaults(card, {.temperature = 1.0f, .top_k = 0, .top_p = 1.0f, .min_p = 0.0f});
+  put(asked.temperature, options.temperature);
+  put(asked.top_p, options.top_p);
+  put(asked.min_p, options.min_p);
+  put(asked.top_k, options.top_k);
+  put(asked.repetition_penalty, options.repetition_penalty);
+  put(asked.frequency_penalty, options.frequency_penalty);
+  put(asked.presence_penalty, options.presence_penalty);
+  options.logit_bias = asked.logit_bias;
+  options.seed = asked.seed ? static_cast<uint64_t>(*asked.seed) : random_seed();
+  return options;
+}
+
+ApiResult<std::shared_ptr<const BoundGrammar>> bind_grammar(const GrammarAsked& asked, EngineLoop& loop) {
+  if (asked.kind == GrammarKind::none) return std::shared_ptr<const BoundGrammar>();
+  auto grammar = compile(asked);
+  if (!grammar.ok()) return bad_request(grammar.message(), asked.param);
+  auto bound = loop.bind(*grammar, fmt::format("{} {}", static_cast<int>(asked.kind), asked.text));
+  if (!bound.ok()) return bad_request(bound.message(), asked.param);
+  return *bound;
+}
+
+ApiResult<AnswerOrder> prepare_chat(ChatCall call, Chosen chosen, const std::string& id_prefix) {
+  EngineLoop& loop = *chosen.model->loop;
+  const Engine& engine = loop.engine();
+  const std::string& format = chosen.model->tool_format;
+  AnswerOrder order{.chosen = chosen, .request = std::move(call.request)};
+  TRY(std::vector<OfferedTool> tools, offered_tools(call));
+
+  OrderedJson values = std::move(call.template_values);
+  values["messages"] = std::move(call.messages);
+  if (!tools.empty()) values["tools"] = call.tools;
+  auto prompt = chat_prompt(engine, std::move(values));
+  if (!prompt.ok()) return bad_request(prompt.message(), "messages");
+  order.request.prompt = std::move(prompt->ids);
+  order.request.sampler = sampler_of(call.sampling, engine.card());
+  order.request.adapter = chosen.adapter;
+  order.request.shown_specials = shown_specials(engine.tokenizer(), format);
+
+  const bool opens_reasoning = prompt_opens_reasoning(prompt->text);
+  MessageOptions message{.tool_format = format.empty() ? "generic" : format, .tools = tools, .reasoning = call.reasoning,
+                         .calls = call.parallel, .seed = order.request.sampler.seed};
+  message.reasoning_start = opens_reasoning ? ReasoningStart::by_prompt : ReasoningStart::by_model;
+  TRY(order.request.grammar, bind_grammar(call.grammar, loop));
+  if (call.grammar.kind == GrammarKind::none) {
+    auto forced = force_tools(call, tools, message.tool_format, order);
+    if (!forced.ok()) return forced.failure();
+  } else {
+    message.tools.clear();               // what a grammar shapes is content, also where it looks like a call
+  }
+  if (opens_reasoning && order.request.grammar != nullptr) order.request.grammar_after = "</think>";
+  order.message = std::move(message);
+  order.answer.id = new_id(id_prefix);
+  order.answer.created = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  order.answer.model = call.model.empty() ? chosen.model->id : call.model;
+  return order;
+}
+
+void choose_and_run(Services& services, const std::string& model, Prepare prepare, std::shared_ptr<HttpReply> reply,
+                    std::function<void(HttpReply&, const ApiError&)> refuse) {
+  services.models.choose(model, [&services, prepare = std::move(prepare), reply, refuse = std::move(refuse)](ApiResult<Chosen> chosen) {
+    if (!chosen) return refuse(*reply, chosen.failure());
+    services.post([&services, prepare, reply, refuse, chosen = *chosen]() mutable {
+      if (reply->is_gone()) return;
+      auto order = prepare(std::move(chosen));
+      if (!order) return refuse(*reply, order.failure());
+      run_answer(services, std::move(*order), reply);
+    });
+  });
+}
+
+}  // namespace hearth

@@ -1,0 +1,125 @@
+// Server: routes requests to endpoints; two workers prepare what takes time, engines answer on their own threads.
+#include "server/server.h"
+
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <optional>
+
+#include "server/endpoint.h"
+
+namespace hearth {
+
+// The endpoints, as their files define them.
+#define HEARTH_MEMBER(name) Endpoint name();
+#include "sets/server_endpoints.inc"
+#undef HEARTH_MEMBER
+
+std::vector<Endpoint> all_endpoints() {
+  return {
+#define HEARTH_MEMBER(name) name(),
+#include "sets/server_endpoints.inc"
+#undef HEARTH_MEMBER
+  };
+}
+
+namespace {
+
+constexpr int kWorkers = 2;
+
+bool matches(const std::string& pattern, const std::string& path) {
+  if (!pattern.ends_with('*')) return pattern == path;
+  const std::string start = pattern.substr(0, pattern.size() - 1);
+  return path.starts_with(start) && path.size() > start.size();
+}
+
+// As long as the longer text, whatever the first difference: the time says nothing of a key.
+bool equal_keys(const std::string& got, const std::string& want) {
+  unsigned difference = got.size() == want.size() ? 0 : 1;
+  for (size_t i = 0; i < got.size(); ++i) {
+    difference |= static_cast<unsigned>(got[i] ^ want[want.empty() ? 0 : i % want.size()]);
+  }
+  return difference == 0;
+}
+
+// OpenAI's clients send "Authorization: Bearer KEY", Anthropic's "x-api-key: KEY".
+bool has_key(const HttpRequest& request, const std::string& key) {
+  if (const std::string* given = request.header("x-api-key"); given != nullptr && equal_keys(*given, key)) return true;
+  const std::string* given = request.header("Authorization");
+  return given != nullptr && given->starts_with("Bearer ") && equal_keys(given->substr(7), key);
+}
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+}  // namespace
+
+struct Server::Impl {
+  ServerOptions options;
+  std::vector<Endpoint> endpoints = all_endpoints();
+  Metrics metrics;
+  Traces traces;
+  std::optional<boost::asio::thread_pool> workers;
+  std::optional<ModelPool> models;
+  std::optional<Services> services;
+  std::optional<HttpServer> http;
+
+  void route(HttpRequest request, std::shared_ptr<HttpReply> reply);
+  ~Impl() {
+    // Answers that still run let go of their models on workers: those end last.
+    models.reset();
+    if (workers) workers->join();
+  }
+};
+
+void Server::Impl::route(HttpRequest request, std::shared_ptr<HttpReply> reply) {
+  bool known_path = false;
+  for (const Endpoint& endpoint : endpoints) {
+    if (!matches(endpoint.path, request.path)) continue;
+    known_path = true;
+    if (request.method != endpoint.method && !(request.method == "HEAD" && std::string(endpoint.method) == "GET")) continue;
+    if (endpoint.access == Access::with_key && !options.api_key.empty() && !has_key(request, options.api_key)) {
+      return send_error(*reply, {.status = 401, .message = "the API key is missing or wrong", .code = "invalid_api_key"});
+    }
+    return endpoint.answer(*services, std::move(request), std::move(reply));
+  }
+  if (known_path) {
+    return send_error(*reply, {.status = 405, .message = fmt::format("'{}': {} is not allowed here", request.path, request.method)});
+  }
+  send_error(*reply, not_found(fmt::format("'{}': nothing is served here", request.path), "unknown_url"));
+}
+
+Result<Server> Server::open(const ServerOptions& options, LoadModel load) {
+  auto impl = std::make_shared<Impl>();
+  impl->options = options;
+  Impl* raw = impl.get();                // threads that use it end before it does
+  HttpOptions http = options.http;
+  http.on_access = [raw, log = options.http.on_access](const AccessRecord& record) {
+    raw->metrics.count_status(record.status);
+    if (log) log(record);
+  };
+  TRY(impl->http, HttpServer::open(http, [raw](HttpRequest request, std::shared_ptr<HttpReply> reply) {
+        raw->route(std::move(request), std::move(reply));
+      }));
+  impl->workers.emplace(kWorkers);
+  impl->models.emplace(options.models, std::move(load));
+  impl->services.emplace(Services{
+      .models = *impl->models,
+      .metrics = impl->metrics,
+      .traces = impl->traces,
+      .started_at = std::chrono::steady_clock::now(),
+      .version = options.version,
+      .network = is_loopback(http.host) ? "this device only" : fmt::format("{}:{}", http.host, impl->http->port()),
+      .memory_budget = options.models.memory_bytes,
+      .http_stats = [raw] { return raw->http->stats(); },
+      .post = [raw](std::function<void()> work) { boost::asio::post(*raw->workers, std::move(work)); },
+  });
+  Server server;
+  server.impl_ = std::move(impl);
+  return server;
+}
+
+int Server::port() const { return impl_->http->port(); }
+void Server::run() { impl_->http->run(); }
+void Server::stop() { impl_->http->stop(impl_->options.stop_grace); }
+
+}  // namespace hearth
