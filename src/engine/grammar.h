@@ -38,6 +38,11 @@ enum class Whitespace {
   flexible,  // one space, or a line break and up to 32 spaces or tabs, wherever JSON allows white space
 };
 
+// JSON that validates against `schema`, under the name of a GBNF rule.
+struct GrammarSchema {
+  std::string rule, schema;
+};
+
 class Grammar {
  public:
   // JSON that validates against `schema` (draft 2020-12; what is supported is said in json_schema.h).
@@ -46,8 +51,9 @@ class Grammar {
   static Result<Grammar> any_json_object(Whitespace whitespace = Whitespace::flexible);
   // Text that matches `pattern` as a whole (syntax in regex_grammar.h).
   static Result<Grammar> from_regex(std::string_view pattern);
-  // llama.cpp's GBNF; the text is what rule `root` says.
-  static Result<Grammar> from_gbnf(std::string_view text);
+  // llama.cpp's GBNF; the text is what rule `root` says. A rule that the text uses but leaves open is JSON of the schema of
+  // that name.
+  static Result<Grammar> from_gbnf(std::string_view text, std::span<const GrammarSchema> schemas = {});
 
   size_t states() const;  // of the automaton, to see what a grammar costs
 

@@ -146,4 +146,29 @@ Result<std::vector<uint32_t>> code_points(std::string_view text, std::string_vie
   return points;
 }
 
+namespace {
+
+// A copy of `expr` whose rules count from `offset`; what is shared stays shared.
+ExprPtr shifted(const ExprPtr& expr, uint32_t offset, std::map<const Expr*, ExprPtr>& known) {
+  if (expr == nullptr) return nullptr;
+  if (const auto found = known.find(expr.get()); found != known.end()) return found->second;
+  auto copy = std::make_shared<Expr>(*expr);
+  if (copy->kind == Expr::Kind::rule) copy->rule += offset;
+  for (ExprPtr& part : copy->parts) part = shifted(part, offset, known);
+  for (Network::Node& node : copy->network.nodes) {
+    for (Network::Edge& edge : node.edges) edge.label = shifted(edge.label, offset, known);
+  }
+  known[expr.get()] = copy;
+  return copy;
+}
+
+}  // namespace
+
+uint32_t import_rules(RuleSet& into, const RuleSet& from) {
+  const auto offset = static_cast<uint32_t>(into.rules.size());
+  std::map<const Expr*, ExprPtr> known;
+  for (size_t i = 0; i < from.rules.size(); ++i) into.add(from.names[i], shifted(from.rules[i], offset, known));
+  return from.root + offset;
+}
+
 }  // namespace hearth::grammar

@@ -98,6 +98,9 @@ struct RuleSet {
   }
 };
 
+// Adds the rules of `from` to `into`; says which of them is its root there.
+uint32_t import_rules(RuleSet& into, const RuleSet& from);
+
 // The code points of well-formed UTF-8 text; what is not well-formed is an error of `who`.
 Result<std::vector<uint32_t>> code_points(std::string_view text, std::string_view who);
 

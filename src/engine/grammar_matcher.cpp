@@ -31,8 +31,17 @@ Result<Grammar> Grammar::from_regex(std::string_view pattern) {
   return Grammar(std::move(program));
 }
 
-Result<Grammar> Grammar::from_gbnf(std::string_view text) {
+Result<Grammar> Grammar::from_gbnf(std::string_view text, std::span<const GrammarSchema> schemas) {
   TRY(grammar::RuleSet rules, grammar::parse_gbnf(text));
+  for (const GrammarSchema& schema : schemas) {
+    const auto name = std::find(rules.names.begin(), rules.names.end(), schema.rule);
+    if (name == rules.names.end()) return error("grammar: no rule asks for the schema '{}'", schema.rule);
+    const auto index = static_cast<size_t>(name - rules.names.begin());
+    if (rules.rules[index] != nullptr) return error("grammar: rule '{}' is defined by the text and by a schema", schema.rule);
+    TRY(const grammar::RuleSet inner, grammar::json_schema_rules(schema.schema, Whitespace::flexible));
+    const uint32_t root = grammar::import_rules(rules, inner);
+    rules.rules[index] = grammar::rule(root);
+  }
   TRY(auto program, grammar::compile(rules, "grammar"));
   return Grammar(std::move(program));
 }
