@@ -25,8 +25,8 @@ namespace hearth {
 using Milliseconds = std::chrono::milliseconds;
 
 struct Answer {
-  int status = 0;                        // 0: none came
-  std::string head, body;                // the body without chunk framing
+  int status = 0;          // 0: none came
+  std::string head, body;  // the body without chunk framing
   bool is_whole = false;
 
   bool has(std::string_view text) const { return head.find(text) != std::string::npos; }
@@ -38,7 +38,7 @@ class TestClient {
     if (receive_buffer > 0) ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     const int on = 1;
     ::setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    const timeval patience{20, 0};       // a test that hangs fails instead
+    const timeval patience{20, 0};  // a test that hangs fails instead
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     sockaddr_in address{};
@@ -122,7 +122,9 @@ class TestClient {
     }
     return answer;
   }
-  Answer ask(std::string_view request) { return send(request) ? answer(request.substr(0, request.find(' '))) : Answer{}; }
+  Answer ask(std::string_view request) {
+    return send(request) ? answer(request.substr(0, request.find(' '))) : Answer{};
+  }
 
  private:
   bool read_chunks(std::string& body) {
@@ -220,8 +222,8 @@ inline std::string get(std::string_view path, std::string_view headers = "") {
   return fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", path, headers);
 }
 inline std::string post(std::string_view path, std::string_view body, std::string_view headers = "") {
-  return fmt::format("POST {} HTTP/1.1\r\nHost: localhost\r\n{}Content-Length: {}\r\n\r\n{}", path, headers, body.size(),
-                     body);
+  return fmt::format("POST {} HTTP/1.1\r\nHost: localhost\r\n{}Content-Length: {}\r\n\r\n{}", path, headers,
+                     body.size(), body);
 }
 
 }  // namespace hearth
