@@ -89,7 +89,7 @@ namespace {
 constexpr const char* kProbe = "probe_of_tools";
 
 // An assistant's turn with a call, as templates want it: with or without content, arguments as an object or as text.
-OrderedJson probe(bool with_content, bool as_text) {
+OrderedJson probe(bool with_content, bool as_text, bool with_tools) {
   const OrderedJson arguments = {{"city", "Paris"}};
   const OrderedJson shown = as_text ? OrderedJson(arguments.dump()) : arguments;
   const OrderedJson function = {{"name", kProbe}, {"arguments", shown}};
@@ -99,6 +99,9 @@ OrderedJson probe(bool with_content, bool as_text) {
   OrderedJson values;
   values["messages"] = OrderedJson::array({{{"role", "user"}, {"content", "where the call begins"}}, assistant});
   values["tools"] = nullptr;
+  const OrderedJson schema = {{"type", "object"}, {"properties", {{"city", {{"type", "string"}}}}}};
+  const OrderedJson tool = {{"name", kProbe}, {"description", "A tool."}, {"parameters", schema}};
+  if (with_tools) values["tools"] = OrderedJson::array({{{"type", "function"}, {"function", tool}}});
   values["add_generation_prompt"] = false;
   values["bos_token"] = values["eos_token"] = "";
   return values;
@@ -108,8 +111,8 @@ OrderedJson probe(bool with_content, bool as_text) {
 std::string rendered_call(std::string_view source) {
   const auto parsed = Template::parse(source, GenerationTag::prints_body);
   if (!parsed) return {};
-  for (const auto& [with_content, as_text] : {std::pair{true, false}, {false, false}, {false, true}, {true, true}}) {
-    const auto text = parsed->render(probe(with_content, as_text), 0);
+  for (int form = 0; form < 8; ++form) {
+    const auto text = parsed->render(probe((form & 1) == 0, (form & 2) != 0, (form & 4) != 0), 0);
     if (!text) continue;
     const size_t user = text->find("where the call begins");
     const size_t begin = user == std::string::npos ? 0 : user;
