@@ -440,6 +440,11 @@ Stmt store(Buffer buffer, Expr index, Expr value, Expr mask) {
   return make_stmt(StmtKind::store, {}, std::move(args), {}, std::move(buffer));
 }
 
+Stmt prefetch(Buffer buffer, Expr index) {
+  CHECK(buffer && index && index->type == kIndex, "a prefetch needs a buffer and an index");
+  return make_stmt(StmtKind::prefetch, {}, {std::move(index)}, {}, std::move(buffer));
+}
+
 Stmt when(Expr condition, Stmt then, Stmt otherwise) {
   CHECK(condition && condition->type == (Type{DType::boolean, 1}), "when: its condition is no bool");
   std::vector<Stmt> children = {or_empty(std::move(then))};

@@ -142,6 +142,7 @@ enum class StmtKind {
   store,         // buffer[index] = value [where mask]; args: index, value [, mask]
   when,          // if condition: children[0], else children[1] (may be absent)
   alloc,         // a local buffer, zero-filled is NOT promised, in child
+  prefetch,      // asks for the memory near buffer[index], which may lie outside; changes nothing; args: index (scalar)
   barrier,       // all threads of a group (GPU)
   extern_call,   // library kernel; args are its operands, `name` its symbol
 };
@@ -160,15 +161,16 @@ struct StmtNode {
   StmtKind kind = StmtKind::block;
   std::string name;              // loop, let: variable; extern_call: symbol
   LoopKind loop = LoopKind::serial;
-  std::vector<Expr> args;        // loop: extent; let: value; store: index, value[, mask]; when: condition
+  std::vector<Expr> args;        // loop: extent; let: value; store: index, value[, mask]; prefetch: index; when: condition
   std::vector<Stmt> children;
-  Buffer buffer;                 // store, alloc
+  Buffer buffer;                 // store, alloc, prefetch
 };
 
 Stmt block(std::vector<Stmt> children);              // flattens blocks, drops empty ones
 Stmt loop(std::string var, Expr extent, LoopKind kind, Stmt body);
 Stmt let(std::string var, Expr value, Stmt body);
 Stmt store(Buffer buffer, Expr index, Expr value, Expr mask = {});             // index counts elements of value's type
+Stmt prefetch(Buffer buffer, Expr index);            // index counts elements of the buffer's type
 Stmt when(Expr condition, Stmt then, Stmt otherwise = nullptr);
 Stmt alloc(Buffer buffer, Stmt body);
 

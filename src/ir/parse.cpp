@@ -210,6 +210,7 @@ class Parser {
     if (in_.peek().is("{")) return parse_braces(nesting + 1);
     if (in_.peek().is("if")) return parse_when(nesting);
     if (in_.peek().is("call")) return parse_extern();
+    if (in_.accept("prefetch")) return parse_prefetch();
     if (in_.accept("barrier")) {
       TRY_DONE(in_.want(";"));
       StmtNode node;
@@ -262,6 +263,16 @@ class Parser {
     }
     TRY_DONE(in_.want(";"));
     return Stmt(std::make_shared<const StmtNode>(std::move(node)));
+  }
+
+  Result<Stmt> parse_prefetch() {
+    size_t offset = in_.peek().offset;
+    TRY(Buffer buffer, in_.parse_buffer());
+    TRY(std::vector<Expr> parts, in_.parse_index());
+    TRY_DONE(in_.want(";"));
+    if (parts.size() != 1 || parts[0]->type != kIndex)
+      return in_.fail_at(offset, fmt::format("an index of {}, want i64 and no mask", type_text(parts[0]->type)));
+    return prefetch(std::move(buffer), parts[0]);
   }
 
   Result<Stmt> parse_store() {

@@ -16,7 +16,7 @@ namespace syntax {
 bool is_reserved(std::string_view word) {
   static constexpr std::string_view kWords[] = {
       "size",       "buffer",     "kernel",     "launch",  "arena",  "let",   "alloc",     "if",
-      "else",       "barrier",    "call",       "where",   "true",   "false", "min",       "max",
+      "else",       "barrier",    "prefetch",   "call",       "where",   "true",   "false", "min",       "max",
       "fma",        "select",     "cast",       "bitcast", "bits",   "ramp",  "broadcast", "interleave",
       "reduce_add", "reduce_min", "reduce_max", "dot4",    "extent", "when",  "in",        "offset"};
   for (std::string_view known : kWords) {
@@ -161,6 +161,9 @@ class Printer {
         if (s->children.size() == 1) return body(s->children[0], indent, pad + "}\n", out);
         body(s->children[0], indent, pad + "} else {\n", out);
         return body(s->children[1], indent, pad + "}\n", out);
+      case StmtKind::prefetch:
+        *out += fmt::format("{}prefetch {}[{}];\n", pad, buffer_name(s->buffer), expr(s->args[0]));
+        return;
       case StmtKind::barrier:
         *out += pad + "barrier;\n";
         return;

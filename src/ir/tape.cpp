@@ -250,6 +250,8 @@ class Compiler {
         return compile_branch(*s, items);
       case StmtKind::alloc:
         return compile_alloc(*s, items);
+      case StmtKind::prefetch:
+        return Done{};
       case StmtKind::barrier:
         return fail_when_run("the interpreter runs threads one after another: it has no barrier", items);
       case StmtKind::extern_call:

@@ -135,6 +135,8 @@ class KernelVerifier {
         return check_when(s);
       case StmtKind::alloc:
         return check_alloc(s);
+      case StmtKind::prefetch:
+        return check_prefetch(s);
       case StmtKind::barrier:
         return inside_group_ ? Result<Done>(Done{}) : fail_at(s, "a barrier outside a group loop");
       case StmtKind::extern_call:
@@ -154,6 +156,15 @@ class KernelVerifier {
     if (s->args.size() == args && s->children.size() == children) return Done{};
     return fail("a statement has {} operands and {} bodies, want {} and {}", s->args.size(), s->children.size(), args,
                 children);
+  }
+
+  Result<Done> check_prefetch(const Stmt& s) {
+    TRY_DONE(want(s, 1, 0));
+    TRY_DONE(check(s->args[0]));
+    if (s->args[0]->type != kIndex)
+      return fail_at(s, fmt::format("an index of {}, want i64", type_text(s->args[0]->type)));
+    if (rights_.find(s->buffer.get()) != rights_.end()) return Done{};
+    return fail_at(s, fmt::format("'{}' is no parameter and not allocated here", s->buffer ? s->buffer->name : ""));
   }
 
   Result<Done> check_bound(const Stmt& s, Type type) {

@@ -38,6 +38,7 @@ kernel scale(read a f32, write y f32, read w u8) extent tokens {
     let i i32x4 = dot4(7i32x4, w:u8x16[0], bitcast(i8x16, w[ramp(t, 2, 16)]));
     y[ramp(t * 16, 1, 4) where cast(boolx4, i)] = cast(f32x4, i - 3i32x4) * broadcast(a:f32x2[t], 2);
     y[t where true] = reduce_add(interleave(a:f32x2[0 where 1boolx2], 2));
+    prefetch w[t * 36 + 36];
     serial k < min(t, 8) {
       y[k] = select(k < 4, sqrt(a[k]), -abs(a[k]));
     }

@@ -35,6 +35,7 @@ TEST(Verify, EachBrokenLawIsNamed) {
       {"alloc l f32 [4]; y[t] = l[-1];", "index -1 is outside"},
       {"parallel u < 4 { y[u] = 1f32; }", "a parallel loop inside a parallel loop"},
       {"thread u < 4 { y[u] = 1f32; }", "a thread loop outside a group loop"},
+      {"prefetch a[t + 1000]; y[t] = a[t];", "fine"},
       {"barrier;", "a barrier outside a group loop"},
   };
   for (const Case& c : cases)

@@ -25,6 +25,7 @@ class Checker {
                        kernel_.name, stmt->name);
         break;
       case StmtKind::store:
+      case StmtKind::prefetch:
         TRY_DONE(check_buffer(stmt->buffer));
         break;
       default:

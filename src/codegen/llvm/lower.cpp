@@ -56,6 +56,7 @@ class Lowering {
   void emit_counted(const StmtNode& node, Value* first, Value* last);
   void emit_when(const StmtNode& node);
   void emit_store(const StmtNode& node);
+  void emit_prefetch(const StmtNode& node);
   void emit_alloc(const StmtNode& node);
   void with_name(const std::string& name, Value* value, const Stmt& body);
 
@@ -180,6 +181,8 @@ void Lowering::emit(const Stmt& stmt) {
       return emit_when(*stmt);
     case StmtKind::alloc:
       return emit_alloc(*stmt);
+    case StmtKind::prefetch:
+      return emit_prefetch(*stmt);
     case StmtKind::barrier:
     case StmtKind::extern_call:
       break;
@@ -275,6 +278,13 @@ void Lowering::emit_store(const StmtNode& node) {
     build_.CreateBr(after);
     build_.SetInsertPoint(after);
   }
+}
+
+// For reading, into the nearest cache.
+void Lowering::emit_prefetch(const StmtNode& node) {
+  const Access at = access(node.buffer, {node.buffer->dtype, 1}, node.args[0]);
+  build_.CreateIntrinsic(llvm::Intrinsic::prefetch, {build_.getPtrTy()},
+                         {at.pointer, build_.getInt32(0), build_.getInt32(3), build_.getInt32(1)});
 }
 
 // ---- memory
