@@ -12,7 +12,6 @@ ToolFormat llama3() {
   format.signs = {"\"parameters\": ", "<|start_header_id|>"};
   format.foreign = {"<tool_call>", "<function="};
   format.markers = {"<|python_tag|>"};
-  format.trigger = "<|python_tag|>";
   const std::vector<ToolEdge> first = {{{literal("<|python_tag|>"), kCall}, "more"}};
   format.states = {
       {"start", Outside::leave, {{{kSpace, literal("<|python_tag|>"), kCall}, "more"}, {{kCall}, "more"}}},
