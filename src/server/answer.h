@@ -1,7 +1,7 @@
 // Answer: what a request has generated so far, whatever API asked for it; a Dialect puts it into words.
 //
-// run_answer() submits the engine's request, reads text into messages (text/message.h), feeds the dialect and the traces, and cancels
-// when the client goes. Everything after submit() runs on the engine's thread and must be quick.
+// run_answer() submits the engine's request, reads text into messages (text/message.h), feeds the dialect and the
+// traces, and cancels when the client goes. Everything after submit() runs on the engine's thread and must be quick.
 #pragma once
 
 #include <memory>
@@ -29,22 +29,23 @@ struct AnswerChoice {
   std::vector<int32_t> ids;
   std::vector<LogprobEntry> logprobs;
   Finish finish = Finish::none;
-  std::string stopped_by;                // the stop string
-  Timing timing;                         // once it has ended
+  std::string stopped_by;                     // the stop string
+  Timing timing;                              // once it has ended
+  std::vector<LogprobEntry> prompt_logprobs;  // where asked for, of the first choice of a prompt
+  std::vector<float> embedding;               // of a pooling request
 };
 
 struct Answer {
-  std::string id;                        // "chatcmpl-..."
-  int64_t created = 0;                   // Unix seconds
-  std::string model;                     // as asked for
-  std::vector<AnswerChoice> choices;
-  std::vector<LogprobEntry> prompt_logprobs;
-  std::vector<float> embedding;
-  int64_t prompt_tokens = 0, cached_tokens = 0;
-  const Tokenizer* tokenizer = nullptr;  // to spell logprobs
-  std::vector<int32_t> prompt;           // its ids
+  std::string id;                                // "chatcmpl-..."
+  int64_t created = 0;                           // Unix seconds
+  std::string model;                             // as asked for
+  std::vector<AnswerChoice> choices;             // prompt by prompt
+  int64_t prompt_tokens = 0, cached_tokens = 0;  // of all prompts
+  const Tokenizer* tokenizer = nullptr;          // to spell logprobs
+  std::vector<std::vector<int32_t>> prompts;     // their ids
 
   int64_t new_tokens() const;
+  size_t prompt_of(size_t choice) const { return choice / (choices.size() / prompts.size()); }
 };
 
 // What came with one event.
@@ -53,7 +54,7 @@ struct AnswerDelta {
   MessageDelta message;
   std::vector<LogprobEntry> logprobs;
   std::vector<int32_t> ids;
-  Finish finish = Finish::none;          // not none: the choice has ended with this
+  Finish finish = Finish::none;  // not none: the choice has ended with this
 };
 
 // The way an API says it. begin(), delta() and end() give the text of server-sent events, whole() one body.
@@ -61,20 +62,20 @@ class Dialect {
  public:
   virtual ~Dialect() = default;
   virtual std::string begin(const Answer& answer) = 0;
-  virtual std::string delta(const Answer& answer, const AnswerDelta& delta) = 0;      // `answer` holds it already
+  virtual std::string delta(const Answer& answer, const AnswerDelta& delta) = 0;  // `answer` holds it already
   virtual std::string end(const Answer& answer) = 0;
-  virtual std::string failure(const Answer& answer, const ApiError& error);           // in the midst of a stream
+  virtual std::string failure(const Answer& answer, const ApiError& error);  // in the midst of a stream
   virtual OrderedJson whole(const Answer& answer) = 0;
-  virtual OrderedJson refusal(const ApiError& error) { return to_json(error); }       // instead of whole()
+  virtual OrderedJson refusal(const ApiError& error) { return to_json(error); }  // instead of whole()
 };
 
 enum class Delivery { whole, stream };
 
 struct AnswerOrder {
   Chosen chosen;
-  Request request;                       // for the engine; `choices` is the number of parsers
-  std::optional<MessageOptions> message; // how text becomes messages; nullopt: text as it is
-  Answer answer;                         // id, created and model filled in
+  std::vector<Request> requests;          // for the engine, at least one; all with as many choices
+  std::optional<MessageOptions> message;  // how text becomes messages; nullopt: text as it is
+  Answer answer;                          // id, created and model filled in
   Delivery delivery = Delivery::whole;
   std::unique_ptr<Dialect> dialect;
 };
@@ -87,5 +88,6 @@ void refuse(Dialect& dialect, HttpReply& reply, const ApiError& error);
 
 // "chatcmpl-" and 24 characters that no other answer of this process has.
 std::string new_id(const std::string& prefix);
+int64_t unix_now();  // seconds
 
 }  // namespace hearth

@@ -1,7 +1,6 @@
 // Chat calls: from what was asked to an order for the engine.
 #include "server/chat_call.h"
 
-#include <chrono>
 #include <random>
 
 #include "engine/chat_prompt.h"
@@ -23,11 +22,15 @@ void put(const std::optional<From>& asked, To& value) {
 
 Result<Grammar> compile(const GrammarAsked& asked) {
   switch (asked.kind) {
-    case GrammarKind::json_object: return Grammar::any_json_object();
-    case GrammarKind::json_schema: return Grammar::from_json_schema(asked.text);
-    case GrammarKind::regex: return Grammar::from_regex(asked.text);
+    case GrammarKind::json_object:
+      return Grammar::any_json_object();
+    case GrammarKind::json_schema:
+      return Grammar::from_json_schema(asked.text);
+    case GrammarKind::regex:
+      return Grammar::from_regex(asked.text);
     case GrammarKind::gbnf:
-    case GrammarKind::none: break;
+    case GrammarKind::none:
+      break;
   }
   return Grammar::from_gbnf(asked.text);
 }
@@ -51,17 +54,19 @@ Result<Grammar> compile_tools(const ToolGrammar& grammar) {
 }
 
 // Calls that must come, or must be right when they come, are a grammar.
-ApiResult<Done> force_tools(const ChatCall& call, const std::vector<OfferedTool>& tools, const std::string& format, AnswerOrder& order) {
+ApiResult<Done> force_tools(const ChatCall& call, const std::vector<OfferedTool>& tools, const std::string& format,
+                            EngineLoop& loop, Request& request) {
   if (tools.empty() || call.tool_use != ToolUse::required) return Done{};
-  auto forced = tool_grammar(format, tools, ToolChoice::required, call.tool_name.empty() ? call.parallel : ToolCalls::one);
+  auto forced =
+      tool_grammar(format, tools, ToolChoice::required, call.tool_name.empty() ? call.parallel : ToolCalls::one);
   if (!forced.ok()) return bad_request(forced.message(), "tool_choice");
   auto grammar = compile_tools(*forced);
   if (!grammar.ok()) return bad_request(grammar.message(), "tools");
   std::string key = "tools " + forced->gbnf;
   for (const ToolGrammar::SchemaRule& rule : forced->schemas) key += "\n" + rule.name + " " + dump(rule.schema);
-  auto bound = order.chosen.model->loop->bind(*grammar, key);
+  auto bound = loop.bind(*grammar, key);
   if (!bound.ok()) return bad_request(bound.message(), "tools");
-  order.request.grammar = *bound;
+  request.grammar = *bound;
   return Done{};
 }
 
@@ -104,7 +109,8 @@ ApiResult<AnswerOrder> prepare_chat(ChatCall call, Chosen chosen, const std::str
   EngineLoop& loop = *chosen.model->loop;
   const Engine& engine = loop.engine();
   const std::string& format = chosen.model->tool_format;
-  AnswerOrder order{.chosen = chosen, .request = std::move(call.request)};
+  AnswerOrder order{.chosen = chosen, .requests = {std::move(call.request)}};
+  Request& request = order.requests[0];
   TRY(std::vector<OfferedTool> tools, offered_tools(call));
 
   OrderedJson values = std::move(call.template_values);
@@ -112,41 +118,45 @@ ApiResult<AnswerOrder> prepare_chat(ChatCall call, Chosen chosen, const std::str
   if (!tools.empty()) values["tools"] = call.tools;
   auto prompt = chat_prompt(engine, std::move(values));
   if (!prompt.ok()) return bad_request(prompt.message(), "messages");
-  order.request.prompt = std::move(prompt->ids);
-  order.request.sampler = sampler_of(call.sampling, engine.card());
-  order.request.adapter = chosen.adapter;
-  order.request.shown_specials = shown_specials(engine.tokenizer(), format);
+  request.prompt = std::move(prompt->ids);
+  request.sampler = sampler_of(call.sampling, engine.card());
+  request.adapter = chosen.adapter;
+  request.shown_specials = shown_specials(engine.tokenizer(), format);
 
   const bool opens_reasoning = prompt_opens_reasoning(prompt->text);
-  MessageOptions message{.tool_format = format.empty() ? "generic" : format, .tools = tools, .reasoning = call.reasoning,
-                         .calls = call.parallel, .seed = order.request.sampler.seed};
+  MessageOptions message{.tool_format = format.empty() ? "generic" : format,
+                         .tools = tools,
+                         .reasoning = call.reasoning,
+                         .calls = call.parallel,
+                         .seed = request.sampler.seed};
   message.reasoning_start = opens_reasoning ? ReasoningStart::by_prompt : ReasoningStart::by_model;
-  TRY(order.request.grammar, bind_grammar(call.grammar, loop));
+  TRY(request.grammar, bind_grammar(call.grammar, loop));
   if (call.grammar.kind == GrammarKind::none) {
-    auto forced = force_tools(call, tools, message.tool_format, order);
+    auto forced = force_tools(call, tools, message.tool_format, loop, request);
     if (!forced.ok()) return forced.failure();
   } else {
-    message.tools.clear();               // what a grammar shapes is content, also where it looks like a call
+    message.tools.clear();  // what a grammar shapes is content, also where it looks like a call
   }
-  if (opens_reasoning && order.request.grammar != nullptr) order.request.grammar_after = "</think>";
+  if (opens_reasoning && request.grammar != nullptr) request.grammar_after = "</think>";
   order.message = std::move(message);
   order.answer.id = new_id(id_prefix);
-  order.answer.created = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  order.answer.created = unix_now();
   order.answer.model = call.model.empty() ? chosen.model->id : call.model;
   return order;
 }
 
 void choose_and_run(Services& services, const std::string& model, Prepare prepare, std::shared_ptr<HttpReply> reply,
                     std::function<void(HttpReply&, const ApiError&)> refuse) {
-  services.models.choose(model, [&services, prepare = std::move(prepare), reply, refuse = std::move(refuse)](ApiResult<Chosen> chosen) {
-    if (!chosen) return refuse(*reply, chosen.failure());
-    services.post([&services, prepare, reply, refuse, chosen = *chosen]() mutable {
-      if (reply->is_gone()) return;
-      auto order = prepare(std::move(chosen));
-      if (!order) return refuse(*reply, order.failure());
-      run_answer(services, std::move(*order), reply);
-    });
-  });
+  services.models.choose(
+      model, [&services, prepare = std::move(prepare), reply, refuse = std::move(refuse)](ApiResult<Chosen> chosen) {
+        if (!chosen) return refuse(*reply, chosen.failure());
+        services.post([&services, prepare, reply, refuse, chosen = *chosen]() mutable {
+          if (reply->is_gone()) return;
+          auto order = prepare(std::move(chosen));
+          if (!order) return refuse(*reply, order.failure());
+          run_answer(services, std::move(*order), reply);
+        });
+      });
 }
 
 }  // namespace hearth

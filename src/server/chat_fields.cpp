@@ -93,7 +93,7 @@ OrderedJson read_tool_calls(Fields& message, const OrderedJson& list) {
       OrderedJson arguments = given == nullptr ? OrderedJson::object() : *given;
       if (arguments.is_string()) {
         auto parsed = parse_ordered_json(arguments.get<std::string>(), "arguments");
-        if (parsed.ok()) arguments = std::move(*parsed);         // else as text: templates print it
+        if (parsed.ok()) arguments = std::move(*parsed);  // else as text: templates print it
       }
       calls.push_back({{"id", id}, {"type", "function"}, {"function", {{"name", name}, {"arguments", arguments}}}});
       if (auto failure = inner.done()) call.fail(*failure);
@@ -105,11 +105,14 @@ OrderedJson read_tool_calls(Fields& message, const OrderedJson& list) {
   return calls;
 }
 
-OrderedJson read_message(Fields& fields, const OrderedJson& value, size_t index) {
-  Fields message(value, fmt::format("messages[{}]", index));
+}  // namespace
+
+OrderedJson read_message(Fields& fields, const OrderedJson& value, const std::string& where) {
+  Fields message(value, where);
   OrderedJson out = OrderedJson::object();
   std::string role = message.need_text("role");
-  if (!message.failed()) role = message.one_of("role", "user", {"system", "developer", "user", "assistant", "tool", "function"});
+  if (!message.failed())
+    role = message.one_of("role", "user", {"system", "developer", "user", "assistant", "tool", "function"});
   if (role == "developer") role = "system";
   out["role"] = role;
   const OrderedJson* content = message.any("content");
@@ -125,8 +128,6 @@ OrderedJson read_message(Fields& fields, const OrderedJson& value, size_t index)
   if (auto failure = message.done()) fields.fail(*failure);
   return out;
 }
-
-}  // namespace
 
 SamplingAsked read_sampling(Fields& fields) {
   SamplingAsked asked;
@@ -182,17 +183,20 @@ void read_tool_fields(Fields& fields, ChatCall& call) {
     const std::string word = fields.one_of("tool_choice", "auto", {"auto", "none", "required"});
     call.tool_use = word == "none" ? ToolUse::none : word == "required" ? ToolUse::required : ToolUse::automatic;
   }
-  if (call.tool_use == ToolUse::required && call.tools.is_null()) fields.fail("tool_choice", "asks for a call, but there are no 'tools'");
+  if (call.tool_use == ToolUse::required && call.tools.is_null())
+    fields.fail("tool_choice", "asks for a call, but there are no 'tools'");
 }
 
 OrderedJson read_messages(Fields& fields) {
   OrderedJson messages = OrderedJson::array();
   const OrderedJson* list = fields.list("messages");
   if (list == nullptr || list->empty()) {
-    fields.fail("messages", list == nullptr ? "is missing, want a list of {\"role\", \"content\"}" : "is empty, want at least one message");
+    fields.fail("messages", list == nullptr ? "is missing, want a list of {\"role\", \"content\"}"
+                                            : "is empty, want at least one message");
     return messages;
   }
-  for (size_t i = 0; i < list->size() && !fields.failed(); ++i) messages.push_back(read_message(fields, (*list)[i], i));
+  for (size_t i = 0; i < list->size() && !fields.failed(); ++i)
+    messages.push_back(read_message(fields, (*list)[i], fmt::format("messages[{}]", i)));
   return messages;
 }
 

@@ -12,6 +12,7 @@
 #include "server/http.h"
 #include "server/metrics.h"
 #include "server/model_pool.h"
+#include "server/response_store.h"
 #include "server/traces.h"
 
 namespace hearth {
@@ -21,20 +22,21 @@ struct Services {
   ModelPool& models;
   Metrics& metrics;
   Traces& traces;
+  ResponseStore& responses;
   std::chrono::steady_clock::time_point started_at;
-  std::string version;                   // of Hearth
-  std::string network;                   // "this device only", or the address others can reach
+  std::string version;  // of Hearth
+  std::string network;  // "this device only", or the address others can reach
   uint64_t memory_budget = 0;
   std::function<HttpStats()> http_stats;
   // Runs `work` on a thread that may take its time (rendering, tokenizing, compiling grammars).
   std::function<void(std::function<void()> work)> post;
 };
 
-enum class Access { open, with_key };    // with_key: needs --api-key where one is set
+enum class Access { open, with_key };  // with_key: needs --api-key where one is set
 
 struct Endpoint {
   const char* method = "GET";
-  const char* path = "/";                // "/v1/models/*": any rest
+  const char* path = "/";  // "/v1/models/*": any rest
   Access access = Access::with_key;
   // Runs on an IO thread: takes the body apart, posts what takes time.
   void (*answer)(Services& services, HttpRequest request, std::shared_ptr<HttpReply> reply) = nullptr;

@@ -58,6 +58,7 @@ struct Server::Impl {
   std::vector<Endpoint> endpoints = all_endpoints();
   Metrics metrics;
   Traces traces;
+  ResponseStore responses;
   std::optional<boost::asio::thread_pool> workers;
   std::optional<ModelPool> models;
   std::optional<Services> services;
@@ -76,14 +77,17 @@ void Server::Impl::route(HttpRequest request, std::shared_ptr<HttpReply> reply) 
   for (const Endpoint& endpoint : endpoints) {
     if (!matches(endpoint.path, request.path)) continue;
     known_path = true;
-    if (request.method != endpoint.method && !(request.method == "HEAD" && std::string(endpoint.method) == "GET")) continue;
+    if (request.method != endpoint.method && !(request.method == "HEAD" && std::string(endpoint.method) == "GET"))
+      continue;
     if (endpoint.access == Access::with_key && !options.api_key.empty() && !has_key(request, options.api_key)) {
-      return send_error(*reply, {.status = 401, .message = "the API key is missing or wrong", .code = "invalid_api_key"});
+      return send_error(*reply,
+                        {.status = 401, .message = "the API key is missing or wrong", .code = "invalid_api_key"});
     }
     return endpoint.answer(*services, std::move(request), std::move(reply));
   }
   if (known_path) {
-    return send_error(*reply, {.status = 405, .message = fmt::format("'{}': {} is not allowed here", request.path, request.method)});
+    return send_error(
+        *reply, {.status = 405, .message = fmt::format("'{}': {} is not allowed here", request.path, request.method)});
   }
   send_error(*reply, not_found(fmt::format("'{}': nothing is served here", request.path), "unknown_url"));
 }
@@ -91,7 +95,7 @@ void Server::Impl::route(HttpRequest request, std::shared_ptr<HttpReply> reply) 
 Result<Server> Server::open(const ServerOptions& options, LoadModel load) {
   auto impl = std::make_shared<Impl>();
   impl->options = options;
-  Impl* raw = impl.get();                // threads that use it end before it does
+  Impl* raw = impl.get();  // threads that use it end before it does
   HttpOptions http = options.http;
   http.on_access = [raw, log = options.http.on_access](const AccessRecord& record) {
     raw->metrics.count_status(record.status);
@@ -106,6 +110,7 @@ Result<Server> Server::open(const ServerOptions& options, LoadModel load) {
       .models = *impl->models,
       .metrics = impl->metrics,
       .traces = impl->traces,
+      .responses = impl->responses,
       .started_at = std::chrono::steady_clock::now(),
       .version = options.version,
       .network = is_loopback(http.host) ? "this device only" : fmt::format("{}:{}", http.host, impl->http->port()),
