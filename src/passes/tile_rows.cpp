@@ -4,16 +4,24 @@
 //     -> serial t < T/8 { acc[8] = 0; for k { acc[0] += x[8t,k] * w[k]; ... acc[7] += ... }; y[8t] = acc[0]; ... }, then the rest
 //
 // The order of a row's own sums stays as it was, so a row's result does not depend on how many go together.
+//
+// Rows together read what they share, weights, at a pace at which processors do not read ahead on their own: each such read asks
+// for what comes 8 KiB later.
 #include <map>
 #include <set>
 
 #include "base/check.h"
 #include "ir/rewrite.h"
+#include "ir/text.h"
 #include "passes/pass.h"
 #include "passes/varying.h"
 
 namespace hearth {
 namespace {
+
+constexpr int64_t kAhead = 8192;         // bytes
+constexpr int64_t kLineBytes = 64;       // of a cache; a smaller one is asked for twice, which is harmless
+constexpr int64_t kWorthAsking = 32;     // bytes: smaller reads lie among larger ones
 
 // Runs `rows.size()` iterations of a loop body side by side; rows[i] is the loop variable's value in copy i.
 class Jam {
@@ -83,7 +91,13 @@ class Jam {
   }
 
   Stmt run_let(const Stmt& stmt) {
-    if (!varies_(stmt->args[0])) return let(stmt->name, stmt->args[0], run(stmt->children[0]));
+    if (!varies_(stmt->args[0])) {
+      std::vector<Stmt> asked = ask(stmt->args[0]);
+      const Stmt body = let(stmt->name, stmt->args[0], run(stmt->children[0]));
+      if (asked.empty()) return body;
+      asked.push_back(body);
+      return block(std::move(asked));
+    }
     std::vector<Expr> values;
     for (size_t i = 0; i < rows_.size(); ++i) values.push_back(copy(stmt->args[0], i));
     varies_.lets.insert(stmt->name);
@@ -93,8 +107,24 @@ class Jam {
     return body;
   }
 
+  // Prefetches ahead of what the value reads; each place once.
+  std::vector<Stmt> ask(const Expr& value) {
+    std::vector<Stmt> asked;
+    if (rows_.size() == 1) return asked;
+    rewrite(value, [&](const Expr& e) {
+      if (e->kind != ExprKind::load || e->buffer->local || e->args[0]->type.lanes > 1) return e;
+      const int64_t width = bytes_of(e->type.dtype), bytes = width * e->type.lanes, unit = bytes_of(e->buffer->dtype);
+      if (bytes < kWorthAsking || width % unit != 0 || !asked_.insert(e->buffer->name + print(e->args[0])).second) return e;
+      const Expr first = e->args[0] * Expr(width / unit);
+      for (int64_t at = 0; at < bytes; at += kLineBytes) asked.push_back(prefetch(e->buffer, first + Expr((kAhead + at) / unit)));
+      return e;
+    });
+    return asked;
+  }
+
   Varying varies_;                       // lets and locals have one copy a row
   std::vector<Expr> rows_;
+  std::set<std::string> asked_;
 };
 
 // The loop in steps of each factor in turn; each factor divides the one before, the last is 1.
@@ -140,7 +170,7 @@ int64_t upper_bound(const Program& program, const std::string& size) {
 
 Program tile_rows(const Program& program, const Target& target) {
   // Two registers a row (a sum and an integer sum) plus weights and temporaries.
-  const std::vector<int> factors = target.vector_registers >= 32 ? std::vector<int>{8, 2, 1} : std::vector<int>{4, 1};
+  const std::vector<int> factors = target.vector_registers >= 32 ? std::vector<int>{8, 4, 2, 1} : std::vector<int>{4, 1};
   Program result = program;
   result.kernels.clear();
   std::map<std::string, std::vector<Variant>> variants;

@@ -280,11 +280,11 @@ void Lowering::emit_store(const StmtNode& node) {
   }
 }
 
-// For reading, into the nearest cache.
+// For reading, into the second cache: the first one has room and slots for much less than is on its way from memory.
 void Lowering::emit_prefetch(const StmtNode& node) {
   const Access at = access(node.buffer, {node.buffer->dtype, 1}, node.args[0]);
   build_.CreateIntrinsic(llvm::Intrinsic::prefetch, {build_.getPtrTy()},
-                         {at.pointer, build_.getInt32(0), build_.getInt32(3), build_.getInt32(1)});
+                         {at.pointer, build_.getInt32(0), build_.getInt32(2), build_.getInt32(1)});
 }
 
 // ---- memory
