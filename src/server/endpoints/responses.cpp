@@ -32,7 +32,7 @@ struct Item {
 
 OrderedJson words_of(const Item& item, const char* status) {
   if (item.kind == Kind::reasoning) {
-    const OrderedJson content = {{{"type", "reasoning_text"}, {"text", item.text}}};
+    const OrderedJson content = OrderedJson::array({{{"type", "reasoning_text"}, {"text", item.text}}});
     return {{"id", item.id},
             {"type", "reasoning"},
             {"summary", OrderedJson::array()},
