@@ -158,3 +158,8 @@ export function setTheme(chosen: Theme): void {
   document.documentElement.dataset["theme"] = dark ? "dark" : "light";
   remember("theme", chosen);
 }
+
+// Whether the page was opened on the machine that serves it, as far as its address tells.
+export function onThisDevice(): boolean {
+  return /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(location.hostname);
+}

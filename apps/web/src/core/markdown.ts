@@ -14,6 +14,17 @@ md.renderer.rules["table_open"] = () => '<div class="table"><table>\n';
 md.renderer.rules["table_close"] = () => "</table></div>\n";
 md.renderer.rules["image"] = picture;
 
+// The page's own headings are h1 and h2: the answer's first becomes h3, the others keep their distance to it.
+function lowerHeadings(tokens: Token[]): void {
+  let first = 0;
+  for (const token of tokens) {
+    if (!token.type.startsWith("heading_")) continue;
+    const level = Number(token.tag.slice(1));
+    first ||= level;
+    token.tag = "h" + Math.min(6, Math.max(3, 3 + level - first));
+  }
+}
+
 function codeBlock(code: string, info: string): string {
   const language = info.toLowerCase().replace(/[^\w+#.-]/g, "").slice(0, 30);
   const label = language === "" ? "text" : language;
@@ -37,7 +48,9 @@ export function markdownBlocks(source: string): string[] {
   const blocks: string[] = [];
   let open: Token[] = [];
   let depth = 0;
-  for (const token of md.parse(source, env)) {
+  const tokens = md.parse(source, env);
+  lowerHeadings(tokens);
+  for (const token of tokens) {
     open.push(token);
     depth += token.nesting;
     if (depth > 0) continue;

@@ -18,7 +18,8 @@ const kPictures = /^data:image\/(?:png|jpeg|gif|webp);base64,[a-z0-9+/=\s]+$/i;
 const kLinks = /^(?:https?:|mailto:)/i;
 
 function guard(node: Element): void {
-  if (node.hasAttribute("style") && !node.closest(".katex")) node.removeAttribute("style");
+  const aligned = /^T[DH]$/.test(node.nodeName) && /^text-align: ?(?:left|right|center);?$/.test(node.getAttribute("style") ?? "");
+  if (node.hasAttribute("style") && !aligned && !node.closest(".katex")) node.removeAttribute("style");
   if (node.nodeName === "A") {
     if (!kLinks.test(node.getAttribute("href") ?? "")) node.removeAttribute("href");
     node.setAttribute("target", "_blank");

@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { childrenOf } from "../core/tree";
 import type { Message } from "../core/types";
-import { current, path, running } from "../state";
+import { current, onThisDevice, path, running } from "../state";
 import { send } from "../actions";
 import { Flame, Icon } from "./icons";
 import { MessageView } from "./message";
@@ -19,7 +19,7 @@ function Welcome(): JSX.Element {
     <div class="welcome">
       <Flame size={44} />
       <h1>What is on your mind?</h1>
-      <p>Answers are made on your own machine.</p>
+      <p>{onThisDevice() ? "Answers are made on your own machine." : `Answers are made on ${location.hostname}.`}</p>
       <div class="ideas">
         {kIdeas.map((idea) => <button key={idea} type="button" onClick={() => send(idea)}>{idea}</button>)}
       </div>
@@ -85,7 +85,7 @@ export function Chat(): JSX.Element {
   return (
     <div class="scroll" ref={box} tabIndex={0} role="region" aria-label="Conversation">
       <div class="messages">
-        {shown.length === 0 && <Welcome />}
+        {shown.length === 0 ? <Welcome /> : <h1 class="sr">{current.value.title}</h1>}
         {shown.map((message, at) => (message.role === "tool" ? null : <Row key={message.id} message={message} at={at} />))}
       </div>
       {away && shown.length > 0 && (

@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { send, stop } from "../actions";
 import { bytes, rate } from "../core/format";
 import { parseTools } from "../core/request";
-import { current, panelOpen, reachable, running, status, tab, type Tab } from "../state";
+import { current, onThisDevice, panelOpen, reachable, running, status, tab, type Tab } from "../state";
 import { Icon, type IconName } from "./icons";
 
 function Chip({ icon, label, to }: { icon: IconName; label: string; to: Tab }): JSX.Element {
@@ -40,8 +40,7 @@ function liveRate(): string {
 // True only where it is: a page that was opened over the network says where its words go.
 function whereabouts(): string {
   const network = status.value?.network ?? "this device only";
-  const here = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
-  if (!here) return `Your words go to ${location.host} and no further`;
+  if (!onThisDevice()) return `Your words go to ${location.host} and no further`;
   return network === "this device only" ? "Everything stays on this device" : `Runs on this device; open to others at ${network}`;
 }
 
@@ -54,7 +53,7 @@ function StatusLine(): JSX.Element {
       {reachable.value && now && (
         <span class="live">
           <span><b>{liveRate()}</b> tok/s</span>
-          <span title="Memory in use, and the budget"><b>{bytes(now.memory.resident_bytes)}</b>{now.memory.budget_bytes > 0 && ` of ${bytes(now.memory.budget_bytes)}`}</span>
+          <span title="Memory in use, and the budget"><b>{bytes(now.memory.resident_bytes)}</b>{now.memory.budget_bytes > 0 && <span class="budget"> of {bytes(now.memory.budget_bytes)}</span>}</span>
         </span>
       )}
     </div>

@@ -8,9 +8,11 @@ const kStates: Record<string, string> = { unloaded: " (loads when asked)", loadi
 
 function ModelPicker(): JSX.Element {
   const chosen = current.value.setup.model;
+  const state = models.value.find((model) => model.id === chosen)?.hearth?.state ?? "";
   const known = models.value.some((model) => model.id === chosen);
   return (
     <div class="picker">
+      <span class="picked" aria-hidden="true"><b>{chosen || "No model"}</b>{kStates[state]}<Icon name="fold" size={16} /></span>
       <label class="sr" for="model">Model</label>
       <select id="model" value={chosen} onChange={(event) => setup({ model: event.currentTarget.value })}>
         {!known && <option value={chosen}>{chosen === "" ? "No model" : chosen + " (not here)"}</option>}
@@ -18,7 +20,6 @@ function ModelPicker(): JSX.Element {
           <option key={model.id} value={model.id}>{model.id + (kStates[model.hearth?.state ?? ""] ?? "")}</option>
         ))}
       </select>
-      <Icon name="down" size={13} />
     </div>
   );
 }

@@ -5,6 +5,7 @@ const kPaths = {
   plus: "M12 5v14M5 12h14",
   menu: "M4 7h16M4 12h16M4 17h16",
   close: "M6 6l12 12M18 6L6 18",
+  fold: "M7 10l5 5 5-5",
   up: "M12 19V5M6 11l6-6 6 6",
   down: "M12 5v14M6 13l6 6 6-6",
   copy: "M9 9h10v10H9zM5 15V5h10",
@@ -39,7 +40,7 @@ export function Icon({ name, size = 18 }: { name: IconName; size?: number }): JS
 
 export function Flame({ size = 24 }: { size?: number }): JSX.Element {
   return (
-    <svg class="flame" width={size} height={size} viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+    <svg class="flame" width={size} height={size} viewBox="0 1 24 25" aria-hidden="true" focusable="false">
       <path d="M13 2c.6 4.200-6 6.800-6 12.400A5 5 0 0 0 8.300 18c-.2-2.600 1-4.400 2.900-6.200.3 2.200 1.100 3 2 4 .8.900 1.400 1.800 1.400 3a4.700 4.700 0 0 0 2.400-4.200c0-1.500-.5-2.700-1.100-3.800 1.800 1 4.100 3 4.100 6.400a8 8 0 0 1-16 0C4 8.700 11.300 8 13 2z" />
     </svg>
   );

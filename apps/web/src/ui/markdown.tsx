@@ -1,14 +1,21 @@
 // An answer's markdown on the page. Every block passes the sanitizer before it becomes HTML.
 import type { JSX } from "preact";
-import { memo } from "./memo";
-import { useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { markdownBlocks } from "../core/markdown";
 import { makeSanitizer } from "../core/sanitize";
+import { memo } from "./memo";
 
 const sanitize = makeSanitizer(window);
 
 const Block = memo(function Block({ html }: { html: string }): JSX.Element {
-  return <div class="block" dangerouslySetInnerHTML={{ __html: sanitize(html) }} />;
+  const box = useRef<HTMLDivElement>(null);
+  // What scrolls sideways can be reached and scrolled by keyboard.
+  useLayoutEffect(() => {
+    for (const node of box.current?.querySelectorAll<HTMLElement>("pre, .table, .math") ?? []) {
+      if (node.nodeName === "PRE" || node.scrollWidth > node.clientWidth) node.tabIndex = 0;
+    }
+  }, [html]);
+  return <div ref={box} class="block" dangerouslySetInnerHTML={{ __html: sanitize(html) }} />;
 });
 
 async function copyCode(event: MouseEvent): Promise<void> {

@@ -82,10 +82,10 @@ function Editor({ message, close }: { message: Message; close: () => void }): JS
 function Said(shown: Shown): JSX.Element {
   const { message, busy } = shown;
   const [editing, setEditing] = useState(false);
-  if (editing) return <article class="said editing"><h3 class="sr">You</h3><Editor message={message} close={() => setEditing(false)} /></article>;
+  if (editing) return <article class="said editing"><h2 class="sr">You</h2><Editor message={message} close={() => setEditing(false)} /></article>;
   return (
     <article class={shown.last ? "said last" : "said"}>
-      <h3 class="sr">You</h3>
+      <h2 class="sr">You</h2>
       <div class="bubble">{message.content}</div>
       <div class="actions">
         <Siblings {...shown} />
@@ -141,7 +141,7 @@ function Answered(shown: Shown): JSX.Element {
   const waiting = live && message.content === "" && !message.reasoning && !message.toolCalls;
   return (
     <article class={shown.last ? "answered last" : "answered"} aria-busy={live}>
-      <h3 class="sr">{message.model || "The model"}</h3>
+      <h2 class="sr">{message.model || "The model"}</h2>
       {message.reasoning && <Thinking text={message.reasoning} live={live && message.content === ""} />}
       {waiting && <div class="waiting" aria-hidden="true"><i /><i /><i /></div>}
       {message.content !== "" && <div class={live ? "growing" : ""}><Markdown source={message.content} /></div>}

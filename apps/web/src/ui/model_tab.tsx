@@ -15,7 +15,7 @@ const kSliders: { name: Name; label: string; help: string; most: number; step: n
 ];
 const kNumbers: { name: Name; label: string; placeholder: string; least: number }[] = [
   { name: "top_k", label: "Top k", placeholder: "all", least: 0 },
-  { name: "max_tokens", label: "Longest answer", placeholder: "no limit", least: 1 },
+  { name: "max_tokens", label: "Max tokens", placeholder: "no limit", least: 1 },
   { name: "seed", label: "Seed", placeholder: "random", least: 0 },
 ];
 
@@ -96,12 +96,14 @@ function Machine(): JSX.Element | null {
 }
 
 export function ModelTab(): JSX.Element {
+  const sliders = kSliders.map((slider) => <Slider key={slider.name} {...slider} />);
+  const numbers = kNumbers.map((field) => <NumberField key={field.name} {...field} />);
   return (
     <>
       <Area id="system" label="System prompt" rows={4} value={current.value.setup.system} placeholder="You are a helpful assistant."
         help="Said to the model before the conversation." set={(system) => setup({ system })} />
-      {kSliders.map((slider) => <Slider key={slider.name} {...slider} />)}
-      <div class="three">{kNumbers.map((field) => <NumberField key={field.name} {...field} />)}</div>
+      {sliders}
+      <div class="three">{numbers}</div>
       <Stops />
       <button type="button" class="plain" onClick={() => set({ ...emptySampling, stop: [] })}>Back to the model’s own settings</button>
       <Machine />

@@ -1,6 +1,6 @@
 // The list of conversations: a column on wide screens, a drawer on narrow ones.
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { exportChats, importChats, newChat, open, remove, removeAll, rename } from "../actions";
 import { dayGroup } from "../core/format";
 import { current, runs, setTheme, sidebarOpen, summaries, theme, type Summary, type Theme } from "../state";
@@ -14,7 +14,7 @@ function ItemMenu({ id, title }: { id: string; title: string }): JSX.Element {
     setShown(false);
     box.current?.querySelector("button")?.focus();
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!shown) return;
     box.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
     const away = (event: Event) => {
@@ -80,7 +80,9 @@ function List(): JSX.Element {
       {[...groups].map(([name, items]) => (
         <section key={name} aria-label={name}>
           <h2>{name}</h2>
-          <ul>{items.map((item) => <Item key={item.id} item={item} />)}</ul>
+          <ul>
+            {items.map((item) => <Item key={item.id} item={item} />)}
+          </ul>
         </section>
       ))}
     </>

@@ -31,9 +31,10 @@ function TraceRow({ row }: { row: Row }): JSX.Element {
   const { trace } = row;
   return (
     <li class="trace">
-      <button type="button" aria-expanded={open} aria-label={sentence(row)} onClick={() => setOpen(!open)}>
+      <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
         <span class="trace-head"><b>{clock(trace.arrived_ms)}</b><span class="trace-model">{trace.model}</span><span>{trace.finish === null && "running, "}{duration(row.total)}</span></span>
-        <span class="track">
+        <span class="sr">{sentence(row)}</span>
+        <span class="track" aria-hidden="true">
           {row.bars.map((bar, at) => (
             <i key={at} class={"bar-" + bar.name} style={{ left: `${bar.left}%`, width: `${bar.width}%` }} title={`${bar.name}: ${duration(bar.ms)}`} />
           ))}
@@ -58,10 +59,14 @@ export function TracesTab(): JSX.Element {
     <>
       <p class="help lead">The last {list.length === 1 ? "request" : `${list.length} requests`} of this server, newest first.</p>
       <div class="row between legend-row">
-        <div class="legend">{kParts.map(([name, label]) => <span key={name}><i class={"bar-" + name} />{label}</span>)}</div>
+        <div class="legend">
+          {kParts.map(([name, label]) => <span key={name} class={"part-" + name}>{label}</span>)}
+        </div>
         <label class="switch small"><input type="checkbox" role="switch" checked={own} onChange={(event) => setOwn(event.currentTarget.checked)} /><span>Full width each</span></label>
       </div>
-      <ol class="traces">{rows(list, own).map((row) => <TraceRow key={row.trace.id} row={row} />)}</ol>
+      <ol class="traces">
+        {rows(list, own).map((row) => <TraceRow key={row.trace.id} row={row} />)}
+      </ol>
     </>
   );
 }
