@@ -5,7 +5,6 @@
 
 #include <set>
 
-
 namespace hearth {
 namespace {
 
@@ -139,6 +138,18 @@ const FormatCase kCases[] = {
      false},
     {"qwen3_coder", "<function=get_weather><parameter=city>Paris</parameter><parameter=days>2</parameter></function>",
      false},
+    {"glm",
+     "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Paris</arg_value><arg_key>days</arg_key>"
+     "<arg_value>2</arg_value>\n</tool_call>",
+     false},
+    {"minimax",
+     "<minimax:tool_call>\n<invoke name=\"get_weather\">\n<parameter name=\"city\">Paris</parameter>\n<parameter "
+     "name=\"days\">2</parameter>\n</invoke>\n</minimax:tool_call>",
+     false},
+    {"nemotron",
+     "<TOOLCALL>[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\", \"days\": 2}}, {\"name\": \"add\", "
+     "\"arguments\": {\"a\": [1, -2.5e3], \"b\": \"x\\\"}\"}}]</TOOLCALL>",
+     true},
     {"gpt_oss",
      "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{\"city\": \"Paris\", \"days\": "
      "2}<|call|><|start|>assistant to=functions.add<|channel|>commentary <|constrain|>json<|message|>{\"a\": [1, "

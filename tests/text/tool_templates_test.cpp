@@ -29,8 +29,11 @@ std::string text_of(const std::string& path) {
 // The formats of the real templates that write calls in one of ours.
 const std::map<std::string, std::string> kFormats = {
     {"Bielik-11B-v3.0-Instruct", "hermes"},
+    {"GLM-4.7-Flash", "glm"},
     {"MiMo-VL", "hermes"},
+    {"MiniMax-M2", "minimax"},
     {"Mistral-Small-3.2-24B-Instruct-2506", "mistral_args"},
+    {"NVIDIA-Nemotron-Nano-v2", "nemotron"},
     {"NousResearch-Hermes-3-Llama-3.1-8B-tool_use", "hermes"},
     {"Qwen-Qwen2.5-7B-Instruct", "hermes"},
     {"Qwen-Qwen3-0.6B", "hermes"},
