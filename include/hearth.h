@@ -79,6 +79,19 @@ int hearth_profile(hearth_model* model, int on, char** json);
  * "threads"}; "probe": true measures {"probe": {"threads", "read_bytes", "dots", "floats"}}, each a second, in under a second. */
 int hearth_doctor(const char* options_json, char** json);
 
+/* A server: OpenAI's and Anthropic's APIs and a chat page, over any number of models. options: {"models": [{as hearth_open, and "id",
+ * "sequences" (at work at once), "waiting" (more are refused), "kv_bytes", "draft" (MODEL that drafts), "lookup" (drafts from the prompt),
+ * "draft_most", "adapters": {name: PEFT folder}}], "host", "port" (0: any), "api_key", "page", "cors": [origins], "allowed_hosts": [names],
+ * "memory_bytes" (for all models), "idle_s" (then a model is unloaded), "body_bytes", "connections", "access_log" (path, "-": stderr),
+ * "grace_s"}. The first model is loaded at once, the others when asked for. Opening binds the port; run() serves until stop(), which
+ * any thread may call; running answers get grace_s to end. */
+typedef struct hearth_server hearth_server;
+int hearth_serve(const char* options_json, hearth_progress progress, void* user, hearth_server** server);
+int hearth_server_port(hearth_server* server);
+int hearth_server_run(hearth_server* server);
+void hearth_server_stop(hearth_server* server);
+void hearth_server_close(hearth_server* server);
+
 #ifdef __cplusplus
 }
 #endif

@@ -124,4 +124,28 @@ class Model {
   std::unique_ptr<hearth_model, decltype(&hearth_close)> model_;
 };
 
+class Server {
+ public:
+  static Answer<Server> open(const std::string& options, const OnProgress& on_progress = {}) {
+    Server made;
+    made.progress_ = std::make_unique<OnProgress>(on_progress);          // models are loaded later too
+    hearth_server* server = nullptr;
+    if (hearth_serve(options.c_str(), on_progress ? detail::progress : nullptr, made.progress_.get(), &server) != 0) {
+      return detail::failure<Server>();
+    }
+    made.server_.reset(server);
+    return {std::move(made), ""};
+  }
+  int port() const { return hearth_server_port(server_.get()); }
+  Answer<bool> run() {
+    if (hearth_server_run(server_.get()) != 0) return detail::failure<bool>();
+    return {true, ""};
+  }
+  void stop() { hearth_server_stop(server_.get()); }
+
+ private:
+  std::unique_ptr<OnProgress> progress_;
+  std::unique_ptr<hearth_server, decltype(&hearth_server_close)> server_{nullptr, hearth_server_close};
+};
+
 }  // namespace hearth::api

@@ -3,7 +3,7 @@
 
 # What the binary needs to build. ccache is used where it is there and not asked for.
 build_packages="cmake ninja-build g++ pkg-config llvm-19-dev liblld-19-dev zlib1g-dev libzstd-dev libfmt-dev libcli11-dev
-  nlohmann-json3-dev libsimdjson-dev libpcre2-dev libutf8proc-dev libboost-dev"
+  nlohmann-json3-dev libsimdjson-dev libpcre2-dev libutf8proc-dev libboost-dev libspdlog-dev"
 # What the tests need beside it: aarch64 code runs under emulation, the checks of the tree are Python.
 test_packages="libgtest-dev python3 qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 

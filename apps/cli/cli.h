@@ -80,5 +80,6 @@ void add_tokenize(CLI::App& app, Context& context);
 void add_template(CLI::App& app, Context& context);
 void add_logits(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
+void add_serve(CLI::App& app, Context& context);
 
 }  // namespace cli

@@ -5,6 +5,7 @@
 
 #include "api/chat.h"
 #include "api/describe.h"
+#include "api/serve.h"
 #include "api/sources.h"
 #include "engine/chat_prompt.h"
 #include "hearth.h"
@@ -16,6 +17,10 @@
 struct hearth_model {
   hearth::Model model;
   std::atomic<bool> cancelled = false;
+};
+
+struct hearth_server {
+  hearth::Server server;
 };
 
 namespace hearth {
@@ -70,7 +75,7 @@ std::vector<std::string> keys_with(std::vector<std::string> keys, std::initializ
 }
 
 std::string_view name_of(Finish finish) {
-  constexpr std::string_view kNames[] = {"none", "end", "stop", "length", "cancelled"};
+  constexpr std::string_view kNames[] = {"none", "end", "stop", "length", "cancelled", "failed"};
   return kNames[static_cast<int>(finish)];
 }
 
@@ -304,5 +309,26 @@ int hearth_doctor(const char* options_json, char** json) {
     return give(dump(machine), json);
   });
 }
+
+int hearth_serve(const char* options_json, hearth_progress progress, void* user, hearth_server** server) {
+  return guarded("serve", [&]() -> Result<Done> {
+    TRY_DONE(need(server, "server"));
+    TRY(hearth::Server opened, hearth::open_server(options_json, hearth::progress_of(progress, user)));
+    *server = new hearth_server{std::move(opened)};
+    return Done{};
+  });
+}
+int hearth_server_port(hearth_server* server) { return server == nullptr ? 0 : server->server.port(); }
+int hearth_server_run(hearth_server* server) {
+  return guarded("serve", [&]() -> Result<Done> {
+    TRY_DONE(need(server, "server"));
+    server->server.run();
+    return Done{};
+  });
+}
+void hearth_server_stop(hearth_server* server) {
+  if (server != nullptr) server->server.stop();
+}
+void hearth_server_close(hearth_server* server) { delete server; }
 
 }  // extern "C"

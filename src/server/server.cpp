@@ -4,6 +4,7 @@
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <future>
 #include <optional>
 
 #include "server/endpoint.h"
@@ -63,6 +64,7 @@ struct Server::Impl {
   std::optional<ModelPool> models;
   std::optional<Services> services;
   std::optional<HttpServer> http;
+  std::atomic<bool> stopping = false;
 
   void route(HttpRequest request, std::shared_ptr<HttpReply> reply);
   ~Impl() {
@@ -125,6 +127,18 @@ Result<Server> Server::open(const ServerOptions& options, LoadModel load) {
 
 int Server::port() const { return impl_->http->port(); }
 void Server::run() { impl_->http->run(); }
-void Server::stop() { impl_->http->stop(impl_->options.stop_grace); }
+
+Result<Done> Server::load(const std::string& model) {
+  std::promise<Result<Done>> done;
+  impl_->models->choose(model, [&](ApiResult<Chosen> chosen) {
+    done.set_value(chosen ? Result<Done>(Done{}) : Result<Done>(Error{chosen.failure().message}));
+  });
+  return done.get_future().get();
+}
+
+void Server::stop() {
+  const bool again = impl_->stopping.exchange(true);
+  impl_->http->stop(again ? std::chrono::milliseconds(0) : impl_->options.stop_grace);
+}
 
 }  // namespace hearth

@@ -25,7 +25,9 @@ class Server {
   static Result<Server> open(const ServerOptions& options, LoadModel load);
   int port() const;
   void run();                            // until stop(), which may come from any thread or a signal's helper thread
-  void stop();                           // finishes running answers, cancels what is left after the grace
+  Result<Done> load(const std::string& model);   // waits until it is there, "": the first
+  // No new requests; running answers may end until the grace has passed. Once more: they are cut at once.
+  void stop();
 
  private:
   struct Impl;
