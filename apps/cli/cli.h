@@ -81,5 +81,6 @@ void add_template(CLI::App& app, Context& context);
 void add_logits(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_serve(CLI::App& app, Context& context);
+void add_top(CLI::App& app, Context& context);
 
 }  // namespace cli

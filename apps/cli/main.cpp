@@ -49,7 +49,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("Exit codes: 0 done, 1 failed, 2 wrong command line, 130 stopped by Ctrl-C.");
   for (const auto add : {cli::add_run, cli::add_bake, cli::add_show, cli::add_bench, cli::add_perplexity, cli::add_tokenize,
-                         cli::add_template, cli::add_logits, cli::add_doctor, cli::add_serve}) {
+                         cli::add_template, cli::add_logits, cli::add_doctor, cli::add_serve, cli::add_top}) {
     add(app, context);
   }
   const auto commands = app.get_subcommands([](const CLI::App*) { return true; });

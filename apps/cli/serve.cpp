@@ -1,7 +1,7 @@
 // serve: models behind OpenAI's and Anthropic's APIs, and a chat page, until Ctrl-C.
-#include <csignal>
 #include <fmt/format.h>
 
+#include <csignal>
 #include <mutex>
 #include <thread>
 
@@ -83,7 +83,8 @@ std::optional<Json> options_of(const ServeFlags& flags, const Surroundings& surr
               {"access_log", flags.access_log}};
 }
 
-// Ctrl-C and SIGTERM stop the server, a second one at once. Threads started later do not see the signals: this one takes them.
+// Ctrl-C and SIGTERM stop the server, a second one at once. Threads started later do not see the signals: this one
+// takes them.
 class StopSignals {
  public:
   StopSignals() {
@@ -113,7 +114,8 @@ class StopSignals {
 };
 
 int serve(const ServeFlags& flags, const Surroundings& surroundings) {
-  if (flags.model.name(surroundings).empty()) return fail("serve: no MODEL given, want a folder, a .gguf, a baked file or a name");
+  if (flags.model.name(surroundings).empty())
+    return fail("serve: no MODEL given, want a folder, a .gguf, a baked file or a name");
   const auto options = options_of(flags, surroundings);
   if (!options) return kUsage;
   StopSignals signals;
@@ -129,7 +131,8 @@ int serve(const ServeFlags& flags, const Surroundings& surroundings) {
     server.emplace(std::move(*opened));
   }
   const std::string host = flags.host.find(':') == std::string::npos ? flags.host : "[" + flags.host + "]";
-  fmt::print("hearth: serving at http://{}:{}  (chat page; OpenAI's API under /v1; Ctrl-C stops)\n", host, server->port());
+  fmt::print("hearth: serving at http://{}:{}  (chat page; OpenAI's API under /v1; Ctrl-C stops)\n", host,
+             server->port());
   std::fflush(stdout);
   signals.watch(*server);
   const auto served = server->run();
@@ -140,27 +143,38 @@ int serve(const ServeFlags& flags, const Surroundings& surroundings) {
 
 void add_serve(CLI::App& app, Context& context) {
   auto flags = std::make_shared<ServeFlags>();
-  CLI::App* command = app.add_subcommand("serve", "serves models to apps and browsers: OpenAI's and Anthropic's APIs, and a chat page");
+  CLI::App* command =
+      app.add_subcommand("serve", "serves models to apps and browsers: OpenAI's and Anthropic's APIs, and a chat page");
   flags->model.add_to(*command, ModelFlags::Use::open);
   command->add_option("MORE", flags->more, "more models, loaded when asked for");
-  command->add_option("--host", flags->host, "address to bind; any other than this device's own can be reached by others (default: 127.0.0.1)");
+  command->add_option(
+      "--host", flags->host,
+      "address to bind; any other than this device's own can be reached by others (default: 127.0.0.1)");
   command->add_option("--port", flags->port, "port, 0: any that is free (default: 7411)")->check(CLI::Range(0, 65535));
   command->add_option("--api-key", flags->api_key, "only requests with this key are answered");
   command->add_option("--api-key-file", flags->api_key_file, "the same, from a file");
   command->add_option("-a,--alias", flags->alias, "the first model's name in the API");
-  command->add_option("-np,--parallel", flags->sequences, "answers at work at once (default: 256)")->check(CLI::Range(1, 256));
+  command->add_option("-np,--parallel", flags->sequences, "answers at work at once (default: 256)")
+      ->check(CLI::Range(1, 256));
   command->add_option("--queue", flags->waiting, "requests that may wait; more are refused with 429 (default: 256)");
-  command->add_option("--kv-memory", flags->kv_mib, "MiB for keys and values of all answers (default: by the machine's memory)");
-  command->add_option("--memory", flags->memory_mib, "MiB for all loaded models; idle ones make room (default: no bound)");
-  command->add_option("--unload-after", flags->idle_s, "seconds without a request after which a model is unloaded (default: never)");
+  command->add_option("--kv-memory", flags->kv_mib,
+                      "MiB for keys and values of all answers (default: by the machine's memory)");
+  command->add_option("--memory", flags->memory_mib,
+                      "MiB for all loaded models; idle ones make room (default: no bound)");
+  command->add_option("--unload-after", flags->idle_s,
+                      "seconds without a request after which a model is unloaded (default: never)");
   command->add_option("-md,--model-draft", flags->draft, "a small model that drafts for the first one");
   command->add_flag("--lookup", flags->lookup, "draft from repetitions in the prompt and the answer");
   command->add_option("--draft-max", flags->draft_most, "tokens a draft at most (default: 8)");
-  command->add_option("--lora", flags->adapters, "NAME=FOLDER of a LoRA adapter (PEFT) for the first model; repeatable");
+  command->add_option("--lora", flags->adapters,
+                      "NAME=FOLDER of a LoRA adapter (PEFT) for the first model; repeatable");
   command->add_option("--cors", flags->cors, "origin whose pages may call the API, * for all; repeatable");
-  command->add_option("--allow-host", flags->allowed_hosts, "name under which the server may be asked beside localhost; repeatable");
-  command->add_option("--access-log", flags->access_log, "file for a line a request, - for standard error; never what was said");
-  command->add_option("--grace", flags->grace_s, "seconds that running answers get when the server stops (default: 30)");
+  command->add_option("--allow-host", flags->allowed_hosts,
+                      "name under which the server may be asked beside localhost; repeatable");
+  command->add_option("--access-log", flags->access_log,
+                      "file for a line a request, - for standard error; never what was said");
+  command->add_option("--grace", flags->grace_s,
+                      "seconds that running answers get when the server stops (default: 30)");
   command->add_flag("--no-page", flags->no_page, "no chat page at /");
   command->callback([flags, &context] { context.exit = serve(*flags, context.surroundings); });
 }
