@@ -1,4 +1,6 @@
 // How the page is built: one script, one style sheet, fonts beside them; nothing inline, so that a strict CSP holds.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import type { Plugin } from "vite";
 
@@ -14,9 +16,31 @@ function onlyWoff2(): Plugin {
   };
 }
 
+// The licenses of what is bundled travel with it.
+function licenses(): Plugin {
+  return {
+    name: "licenses",
+    generateBundle(_options, bundle) {
+      const folders = new Set<string>(["node_modules/katex"]);
+      for (const chunk of Object.values(bundle)) {
+        for (const id of chunk.type === "chunk" ? chunk.moduleIds : []) {
+          const found = /node_modules\/(?:@[^/]+\/)?[^/]+/.exec(id);
+          if (found) folders.add(found[0]);
+        }
+      }
+      const texts = [...folders].sort().map((folder) => {
+        const file = existsSync(folder) ? readdirSync(folder).sort().find((name) => /^licen[cs]e/i.test(name)) : undefined;
+        const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<string, string>;
+        return `${name} ${version} (${license})\n\n${file ? readFileSync(join(folder, file), "utf8").trim() : ""}\n`;
+      });
+      this.emitFile({ type: "asset", fileName: "licenses.txt", source: texts.join("\n" + "-".repeat(80) + "\n\n") });
+    },
+  };
+}
+
 export default defineConfig({
   base: "./",
-  plugins: [onlyWoff2()],
+  plugins: [onlyWoff2(), licenses()],
   esbuild: { jsx: "automatic", jsxImportSource: "preact", legalComments: "none" },
   build: {
     target: "es2021",

@@ -354,7 +354,7 @@ for (const [width, height, name] of [[1280, 860, "wide"], [390, 844, "narrow"]])
       }
       await page.click("[aria-label='Close settings']");
       if (name === "narrow") {
-        await page.click("[aria-label=Chats]");
+        await page.click("button[aria-label=Chats]");
         await page.waitForTimeout(300);
         await accessible(page, "list");
         await shot(page, `list-${name}-${scheme}`);

@@ -1,9 +1,13 @@
 // The tree of a conversation, the request made from it, and the way to a file and back.
+import { webcrypto } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { defaultSetup, outputFields, parseTools, requestBody } from "../src/core/request";
 import { exportText, importText, readConversation } from "../src/core/transfer";
 import { newestLeaf, newId, openCalls, shownPath, siblingsOf, titleFrom, withMessage } from "../src/core/tree";
 import type { Conversation, Message, Output } from "../src/core/types";
+
+// Node 18 has it under another name than browsers.
+globalThis.crypto ??= webcrypto as Crypto;
 
 let time = 1000;
 const say = (id: string, parent: string | null, role: Message["role"], content: string, more: Partial<Message> = {}): Message =>

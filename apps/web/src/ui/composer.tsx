@@ -4,7 +4,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { send, stop } from "../actions";
 import { bytes, rate } from "../core/format";
 import { parseTools } from "../core/request";
-import { current, onThisDevice, panelOpen, reachable, running, status, tab, type Tab } from "../state";
+import { current, onThisDevice, panelOpen, path, reachable, running, status, tab, type Tab } from "../state";
 import { Icon, type IconName } from "./icons";
 
 function Chip({ icon, label, to }: { icon: IconName; label: string; to: Tab }): JSX.Element {
@@ -34,7 +34,9 @@ function Chips(): JSX.Element {
 function liveRate(): string {
   const run = running.value;
   if (run && run.first > 0 && run.pieces > 1) return rate((run.pieces - 1) / Math.max(0.001, (performance.now() - run.first) / 1000));
-  return rate(status.value?.tokens_per_s.generated ?? 0);
+  const now = status.value?.tokens_per_s.generated ?? 0;
+  if (now > 0) return rate(now);
+  return rate(path.value.at(-1)?.timings?.predicted_per_second ?? 0);
 }
 
 // True only where it is: a page that was opened over the network says where its words go.

@@ -1,0 +1,58 @@
+#!/bin/bash
+# What ctest runs of the page, on a copy in the build folder: run.sh BUILD install|check|logic|fresh|browser. 77 means skipped.
+set -u
+source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+build=$1/web-test
+what=$2
+
+skip() {
+  echo "skipped: $*"
+  exit 77
+}
+
+command -v npm > /dev/null || skip "npm is not installed (Debian packages: nodejs npm)"
+
+# node_modules is made anew only when what it is made from has changed.
+install() {
+  mkdir -p "$build"
+  find "$build" -mindepth 1 -maxdepth 1 ! -name node_modules ! -name stamp -exec rm -rf {} +
+  tar -C "$source" --exclude=./node_modules --exclude=./dist -cf - . | tar -C "$build" -xf -
+  cd "$build" || exit 1
+  sha256sum package.json package-lock.json .npmrc > stamp.new
+  if ! cmp -s stamp stamp.new; then
+    rm -f stamp
+    if ! npm ci --no-audit --no-fund; then
+      npm ping > /dev/null 2>&1 || skip "the npm registry cannot be reached"
+      exit 1
+    fi
+  fi
+  mv stamp.new stamp
+}
+
+ready() {
+  [ -f "$build/stamp" ] || skip "test web.install did not run"
+  cd "$build" || exit 1
+}
+
+case $what in
+  install) install ;;
+  check) ready && npm run check ;;
+  logic) ready && npm test ;;
+  fresh)
+    ready
+    rm -rf dist
+    npm run build || exit 1
+    diff -r "$source/dist" dist > difference && exit 0
+    cut -c1-300 difference | head -20
+    echo "apps/web/dist is not what apps/web/src builds; run: (cd apps/web && npm ci && npm run build) and commit dist"
+    exit 1
+    ;;
+  browser)
+    ready
+    chromium=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome)}
+    [ -n "$chromium" ] || skip "no Chromium (Debian package: chromium)"
+    [ -d dist ] || cp -r "$source/dist" dist
+    CHROMIUM=$chromium node test/browser.mjs --shots "$build/shots"
+    ;;
+  *) echo "run.sh BUILD install|check|logic|fresh|browser" && exit 1 ;;
+esac
