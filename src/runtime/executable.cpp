@@ -15,6 +15,7 @@ constexpr size_t kMostResolved = 32;  // lists kept; a decode step changes its s
 struct Buffer {
   Formula elements;
   Memory memory;  // where its elements live and how many bytes may be used
+  uint64_t page_bytes = 0;  // of a state: what one page more would take
 };
 
 struct Variant {
@@ -83,6 +84,7 @@ struct Executable::Impl {
   Result<Done> load_code();
   Result<std::vector<int64_t>> values_of(const SizeValues& given) const;
   Result<uint64_t> bytes_of_buffer(size_t index, std::span<const int64_t> sizes) const;
+  Result<uint64_t> bytes_of_page(size_t index) const;
   Result<Resolved> resolve(std::vector<int64_t> sizes) const;
   Result<const Resolved*> find_or_resolve(const std::vector<int64_t>& sizes);
   Result<Done> run_counted(const Resolved& list);
@@ -121,6 +123,16 @@ Result<uint64_t> Executable::Impl::bytes_of_buffer(size_t index, std::span<const
   return static_cast<uint64_t>(bytes);
 }
 
+Result<uint64_t> Executable::Impl::bytes_of_page(size_t index) const {
+  const auto pages = std::find(names.begin(), names.end(), "pages");
+  if (pages == names.end()) return uint64_t{0};
+  std::vector<int64_t> one_more = most;
+  ++one_more[static_cast<size_t>(pages - names.begin())];
+  TRY(const uint64_t now, bytes_of_buffer(index, most));
+  TRY(const uint64_t then, bytes_of_buffer(index, one_more));
+  return then > now ? then - now : uint64_t{0};
+}
+
 Result<Done> Executable::Impl::lay_buffers() {
   TRY(const Memory arena, own(static_cast<uint64_t>(interface().arena_bytes)));
   for (const BufferRecord& record : interface().buffers) {
@@ -137,6 +149,7 @@ Result<Done> Executable::Impl::lay_buffers() {
       auto owned_memory = own(bytes);
       if (!owned_memory) return owned_memory.within(fmt::format("runtime: state '{}'", record.name));
       memory = *owned_memory;
+      TRY(buffers.back().page_bytes, bytes_of_page(buffers.size() - 1));
     } else {
       const auto offset = static_cast<uint64_t>(record.offset);
       if (offset > arena.bytes || bytes > arena.bytes - offset)
@@ -294,6 +307,18 @@ Result<const Buffer*> Executable::Impl::find(const std::string& name) const {
     return &buffers[i];
   }
   return error("runtime: buffer '{}' is unknown", name);
+}
+
+Result<Done> Executable::copy_page(int64_t from, int64_t to) {
+  for (const Buffer& buffer : impl_->buffers) {
+    if (buffer.page_bytes == 0) continue;
+    const auto at = [&](int64_t page) { return static_cast<uint64_t>(page) * buffer.page_bytes; };
+    const auto last = static_cast<int64_t>(buffer.memory.bytes / buffer.page_bytes);
+    if (from < 0 || to < 0 || from >= last || to >= last)
+      return error("runtime: page {} to {}, want 0 .. {}", from, to, last - 1);
+    TRY_DONE(impl_->device->copy(buffer.memory, at(from), at(to), buffer.page_bytes));
+  }
+  return Done{};
 }
 
 Result<Done> Executable::write(const std::string& buffer, Bytes data) {

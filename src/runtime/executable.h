@@ -27,6 +27,8 @@ class Executable {
   // Copies into / out of an input, output or state buffer at an element offset 0. Sizes are checked.
   Result<Done> write(const std::string& buffer, Bytes data);
   Result<Done> read(const std::string& buffer, std::span<std::byte> data, uint64_t byte_offset = 0);
+  // Copies a page of every state that has one for each of `pages`.
+  Result<Done> copy_page(int64_t from, int64_t to);
   // Runs every launch. Every size of the interface must be given here or in `fixed`, within its bounds.
   Result<Done> run(const SizeValues& sizes);
 

@@ -64,6 +64,9 @@ class CpuDevice : public Device {
   Result<Done> can_run(const std::string& arch, const std::string& features) override {
     return cpu_runs(arch, features);
   }
+  Result<Done> copy(Memory memory, uint64_t from, uint64_t to, uint64_t bytes) override {
+    return copy_inside(memory, from, to, bytes, "cpu");
+  }
   Result<Done> load_code(Bytes code, const std::vector<std::string>& symbols) override;
   Result<Done> launch(std::span<const Call> calls, std::span<const int64_t> sizes) override;
   Result<Done> synchronize() override { return Done{}; }

@@ -38,6 +38,15 @@ Result<Done> copy_in(Memory to, uint64_t offset, Bytes from, const std::string& 
   return Done{};
 }
 
+Result<Done> copy_inside(Memory memory, uint64_t from, uint64_t to, uint64_t bytes, const std::string& who) {
+  const uint64_t last = from > to ? from : to;
+  if (last > memory.bytes || bytes > memory.bytes - last)
+    return error("{}: got {} bytes from {} to {}, want them inside a memory of {}", who, bytes, from, to, memory.bytes);
+  auto* base = static_cast<std::byte*>(memory.address);
+  if (bytes > 0) std::memmove(base + to, base + from, bytes);
+  return Done{};
+}
+
 Result<Done> copy_out(Memory from, uint64_t offset, std::span<std::byte> to, const std::string& who) {
   if (offset > from.bytes || to.size() > from.bytes - offset)
     return error("{}: got {} bytes at {}, want them inside a memory of {}", who, to.size(), offset, from.bytes);

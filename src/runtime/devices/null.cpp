@@ -16,6 +16,9 @@ class NullDevice : public Device {
   Result<Done> download(Memory from, uint64_t offset, std::span<std::byte> to) override {
     return copy_out(from, offset, to, "null");
   }
+  Result<Done> copy(Memory memory, uint64_t from, uint64_t to, uint64_t bytes) override {
+    return copy_inside(memory, from, to, bytes, "null");
+  }
   Result<Done> load_code(Bytes, const std::vector<std::string>&) override { return Done{}; }
   Result<Done> launch(std::span<const Call>, std::span<const int64_t>) override { return Done{}; }
   Result<Done> synchronize() override { return Done{}; }
