@@ -28,6 +28,7 @@ struct Services {
   std::string network;  // "this device only", or the address others can reach
   uint64_t memory_budget = 0;
   std::function<HttpStats()> http_stats;
+  bool page = true;                      // the chat page is served
   // Runs `work` on a thread that may take its time (rendering, tokenizing, compiling grammars).
   std::function<void(std::function<void()> work)> post;
 };

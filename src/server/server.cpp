@@ -1,9 +1,11 @@
 // Server: routes requests to endpoints; two workers prepare what takes time, engines answer on their own threads.
 #include "server/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <cstring>
 #include <future>
 #include <optional>
 
@@ -31,7 +33,7 @@ constexpr int kWorkers = 2;
 bool matches(const std::string& pattern, const std::string& path) {
   if (!pattern.ends_with('*')) return pattern == path;
   const std::string start = pattern.substr(0, pattern.size() - 1);
-  return path.starts_with(start) && path.size() > start.size();
+  return path.starts_with(start);
 }
 
 // As long as the longer text, whatever the first difference: the time says nothing of a key.
@@ -52,11 +54,19 @@ bool has_key(const HttpRequest& request, const std::string& key) {
 
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
+// The most specific first: a longer pattern before "/*".
+std::vector<Endpoint> sorted_endpoints() {
+  std::vector<Endpoint> endpoints = all_endpoints();
+  std::stable_sort(endpoints.begin(), endpoints.end(),
+                   [](const Endpoint& a, const Endpoint& b) { return std::strlen(a.path) > std::strlen(b.path); });
+  return endpoints;
+}
+
 }  // namespace
 
 struct Server::Impl {
   ServerOptions options;
-  std::vector<Endpoint> endpoints = all_endpoints();
+  std::vector<Endpoint> endpoints = sorted_endpoints();
   Metrics metrics;
   Traces traces;
   ResponseStore responses;
@@ -78,7 +88,7 @@ void Server::Impl::route(HttpRequest request, std::shared_ptr<HttpReply> reply) 
   bool known_path = false;
   for (const Endpoint& endpoint : endpoints) {
     if (!matches(endpoint.path, request.path)) continue;
-    known_path = true;
+    known_path |= std::string_view(endpoint.path) != "/*";
     if (request.method != endpoint.method && !(request.method == "HEAD" && std::string(endpoint.method) == "GET"))
       continue;
     if (endpoint.access == Access::with_key && !options.api_key.empty() && !has_key(request, options.api_key)) {
@@ -118,6 +128,7 @@ Result<Server> Server::open(const ServerOptions& options, LoadModel load) {
       .network = is_loopback(http.host) ? "this device only" : fmt::format("{}:{}", http.host, impl->http->port()),
       .memory_budget = options.models.memory_bytes,
       .http_stats = [raw] { return raw->http->stats(); },
+      .page = options.page,
       .post = [raw](std::function<void()> work) { boost::asio::post(*raw->workers, std::move(work)); },
   });
   Server server;
