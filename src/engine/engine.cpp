@@ -1,67 +1,48 @@
-// Engine: opens an artifact on a device; answers are one loop of room -> step -> sample -> emit.
+// Engine: opens an artifact on a device, checks requests and keeps them until they end.
 #include "engine/engine.h"
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <optional>
+#include <limits>
+#include <utility>
 
 #include "base/check.h"
-#include "engine/sequence.h"
-#include "engine/stops.h"
+#include "engine/engine_impl.h"
+#include "engine/logprobs.h"
 
 namespace hearth {
 namespace {
 
 constexpr int64_t kDefaultContext = 4096;
-constexpr size_t kPrimingIds = 8;                // ids of the prompt that tell a decoder it is not at a text's beginning
+constexpr int64_t kMostTop = 128;                // log-probabilities of so many tokens
+constexpr int64_t kRowsOfLogits = 64;            // a step of logits(): more rows would only touch more memory
+constexpr const char* kFull = "engine: busy: ";
 
-using Clock = std::chrono::steady_clock;
-
-double ms_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
-}
-
-Result<SizeRecord> size_named(const Interface& interface, const std::string& name) {
-  for (const SizeRecord& size : interface.sizes) {
-    if (size.name == name) return size;
-  }
-  return error("engine: the artifact has no size '{}', want the step function of a language model", name);
-}
-
-Result<Done> check_buffers(const Interface& interface) {
-  for (const char* name : {"ids", "positions", "seq", "page_table", "logit_rows", "logits"}) {
-    const bool found = std::any_of(interface.buffers.begin(), interface.buffers.end(), [&](const BufferRecord& buffer) {
-      return buffer.name == name && (buffer.role == BufferRole::input || buffer.role == BufferRole::output);
-    });
-    if (!found) return error("engine: the artifact has no buffer '{}', want the step function of a language model", name);
+Result<Done> check_options(const StepLimits& step, const EngineOptions& options) {
+  if (options.chunk < 1) return error("engine: chunk is {}, want at least 1", options.chunk);
+  if (options.sequences < 1) return error("engine: {} sequences at work, want at least 1", options.sequences);
+  if (options.waiting < 1) return error("engine: {} requests may wait, want at least 1", options.waiting);
+  if (options.pages < 0) return error("engine: {} pages, want at least 1 (0: enough for one context)", options.pages);
+  if (options.context < 0) return error("engine: context is {}, want at least 1 (0: the model's own)", options.context);
+  const int64_t most = std::min(step.table, int64_t{1} << 40) * step.page_tokens;
+  if (options.context > most) {
+    return error("engine: context {} asked, this model holds at most {} positions; ask for less with -c", options.context, most);
   }
   return Done{};
 }
 
-Result<StepLimits> limits_of(const Interface& interface, const EngineOptions& options) {
-  TRY_DONE(check_buffers(interface));
-  TRY(const SizeRecord tokens, size_named(interface, "tokens"));
-  TRY(const SizeRecord rows, size_named(interface, "rows"));
-  TRY(const SizeRecord table, size_named(interface, "table"));
-  const ModelCard& card = interface.model;
-  if (card.page_tokens < 1 || card.vocabulary < 1 || tokens.at_most < 1 || rows.at_most < 1 || table.at_most < 1) {
-    return error("engine: the artifact allows {} tokens, {} rows, {} pages of {} and a vocabulary of {}, want at least 1 of each",
-                 tokens.at_most, rows.at_most, table.at_most, card.page_tokens, card.vocabulary);
-  }
-  if (options.chunk < 1) return error("engine: chunk is {}, want at least 1", options.chunk);
-  if (options.context < 0) return error("engine: context is {}, want at least 1 (0: the model's own)", options.context);
-  const int64_t most = std::min(table.at_most, int64_t{1} << 40) * card.page_tokens;
-  if (options.context > most) {
-    return error("engine: context {} asked, this model holds at most {} positions; ask for less with -c", options.context, most);
-  }
-  StepLimits limits;
-  limits.tokens = std::min(options.chunk, tokens.at_most);
-  limits.rows = std::min(limits.tokens, rows.at_most);
-  limits.page_tokens = card.page_tokens;
-  limits.vocabulary = card.vocabulary;
-  limits.context = std::min(most, std::min(card.context > 0 ? card.context : kDefaultContext, kDefaultContext));
-  if (options.context > 0) limits.context = options.context;
+int64_t context_of(const StepLimits& step, const ModelCard& card, const EngineOptions& options) {
+  if (options.context > 0) return options.context;
+  const int64_t most = std::min(step.table, int64_t{1} << 40) * step.page_tokens;
+  return std::min(most, std::min(card.context > 0 ? card.context : kDefaultContext, kDefaultContext));
+}
+
+ScheduleLimits limits_of(const StepLimits& step, const EngineOptions& options) {
+  ScheduleLimits limits;
+  limits.tokens = std::min(options.chunk, step.tokens);
+  limits.rows = std::min(limits.tokens, step.rows);
+  limits.sequences = std::min(options.sequences, step.sequences);
+  limits.page_tokens = step.page_tokens;
+  limits.embeds = step.embeds;
   return limits;
 }
 
@@ -71,28 +52,49 @@ Result<std::string> text_tensor(const Artifact& artifact, const std::string& nam
   return std::string(as_text(bytes));
 }
 
-// log(sum of exp) minus the target's logit, in double and in order.
-double surprise(std::span<const float> logits, int32_t target) {
-  const double most = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (float logit : logits) sum += std::exp(static_cast<double>(logit) - most);
-  return most + std::log(sum) - static_cast<double>(logits[target]);
-}
-
 }  // namespace
 
-struct Engine::Impl {
-  ModelCard card;
-  OnFull on_full = OnFull::fail;
-  std::optional<Tokenizer> tokenizer;
-  std::optional<Template> chat_template;
-  Sequence sequence;
+Engine::Impl::Impl(ModelCard its_card, const EngineOptions& its_options, int64_t its_context, int32_t page_count,
+                   const ScheduleLimits& its_limits)
+    : card(std::move(its_card)), options(its_options), context(its_context), limits(its_limits), pages(page_count),
+      cache(pages, limits.page_tokens, options.prefix_cache ? page_count : 0), scheduler(limits, pages, cache) {
+  for (const int64_t id : card.end_ids) {
+    if (id >= 0 && id < card.vocabulary) end_ids.push_back(static_cast<int32_t>(id));
+  }
+}
 
-  Result<Done> check_ids(std::span<const int32_t> ids) const;
-  Result<Done> make_room(std::vector<int32_t>& ids);
-  Result<Finish> compute(std::span<const int32_t> ids, const std::atomic<bool>* cancel);
-  Result<Done> each_row(std::span<const int32_t> ids, const std::function<void(int64_t, std::span<const float>)>& on_rows);
-};
+Engine::Impl::~Impl() {
+  for (const auto& sequence : scheduler.all()) sequence->answer.finish(Finish::cancelled);
+}
+
+Result<Engine> Engine::open(const Artifact& artifact, std::shared_ptr<Device> device, const EngineOptions& options,
+                            std::shared_ptr<Drafter> drafter) {
+  const Interface& interface = artifact.interface();
+  TRY(const StepLimits step, step_limits(interface));
+  TRY_DONE(check_options(step, options));
+  TRY(const std::string tokenizer_json, text_tensor(artifact, "tokenizer.json"));
+  TRY(const std::string template_text, text_tensor(artifact, "chat_template"));
+  const int64_t context = context_of(step, interface.model, options);
+  const int64_t pages = options.pages > 0 ? options.pages : (context + step.page_tokens - 1) / step.page_tokens;
+  if (pages > std::numeric_limits<int32_t>::max()) return error("engine: {} pages, want at most 2^31", pages);
+  auto impl = std::make_shared<Impl>(interface.model, options, context, static_cast<int32_t>(pages), limits_of(step, options));
+  if (!tokenizer_json.empty()) {
+    TRY(impl->tokenizer, Tokenizer::from_json(tokenizer_json));
+  }
+  if (!template_text.empty()) {
+    TRY(impl->chat_template, Template::parse(template_text, GenerationTag::prints_body));
+  }
+  TRY(Executable executable, Executable::load(std::move(device), artifact, {{"pages", pages}}));
+  impl->step = Step(std::move(executable), step);
+  impl->drafter = std::move(drafter);
+  if (!impl->drafter && options.speculation == Speculation::lookup) impl->drafter = prompt_lookup();
+  if (!impl->drafter && options.speculation == Speculation::model) {
+    return error("engine: speculation with a draft model wants the model, got none");
+  }
+  Engine engine;
+  engine.impl_ = std::move(impl);
+  return engine;
+}
 
 Result<Done> Engine::Impl::check_ids(std::span<const int32_t> ids) const {
   if (ids.empty()) return error("engine: the prompt is empty, want at least one token");
@@ -104,11 +106,39 @@ Result<Done> Engine::Impl::check_ids(std::span<const int32_t> ids) const {
   return Done{};
 }
 
+Result<Done> Engine::Impl::check(const Request& request) const {
+  TRY_DONE(check_ids(request.prompt));
+  if (request.choices < 1 || request.choices > limits.sequences) {
+    return error("engine: {} choices, want 1 to {}", request.choices, limits.sequences);
+  }
+  const int64_t most_top = std::min(kMostTop, card.vocabulary);
+  if (request.top_logprobs > most_top) return error("engine: top_logprobs is {}, want at most {}", request.top_logprobs, most_top);
+  if (request.prompt_logprobs && static_cast<int64_t>(request.prompt.size()) > context) {
+    return error("engine: log-probabilities of a prompt of {} tokens, {} fit the context", request.prompt.size(), context);
+  }
+  if (request.grammar && !tokenizer) return error("engine: a grammar needs a tokenizer, the model '{}' has none", card.name);
+  if (request.pooling != Pooling::none) {
+    if (limits.embeds == 0) {
+      return error("engine: the model '{}' was baked without hidden states, it gives no embeddings; bake it again", card.name);
+    }
+    if (request.choices > 1 || static_cast<int64_t>(request.prompt.size()) > context) {
+      return error("engine: an embedding of {} tokens in {} choices, want one choice of at most {} tokens", request.prompt.size(),
+                   request.choices, context);
+    }
+  }
+  if (!request.adapter.empty()) {
+    const std::lock_guard lock(adapters_mutex);
+    if (std::find(adapters.begin(), adapters.end(), request.adapter) == adapters.end()) {
+      return error("engine: adapter '{}' is not loaded, there are: {}", request.adapter, fmt::join(adapters, ", "));
+    }
+  }
+  std::vector<int32_t> ids = request.prompt;
+  return make_room(ids);
+}
+
 // Makes `ids` fit the context: an error, or the oldest half goes (the beginning, at most a page, stays: models lean on it).
-Result<Done> Engine::Impl::make_room(std::vector<int32_t>& ids) {
-  const StepLimits& limits = sequence.limits();
-  const int64_t context = limits.context;
-  if (static_cast<int64_t>(ids.size()) > context && on_full == OnFull::fail) {
+Result<Done> Engine::Impl::make_room(std::vector<int32_t>& ids) const {
+  if (static_cast<int64_t>(ids.size()) > context && options.on_full == OnFull::fail) {
     return error("engine: context is full: {} tokens, {} fit; ask for more with -c or drop the oldest with --context-shift",
                  ids.size(), context);
   }
@@ -120,101 +150,125 @@ Result<Done> Engine::Impl::make_room(std::vector<int32_t>& ids) {
   return Done{};
 }
 
-// Brings the pages to hold `ids`, by chunks; the last row's logits are then ready. Cancelled between steps only.
-Result<Finish> Engine::Impl::compute(std::span<const int32_t> ids, const std::atomic<bool>* cancel) {
-  sequence.keep(std::min(sequence.common_prefix(ids), static_cast<int64_t>(ids.size()) - 1));
-  while (sequence.size() < static_cast<int64_t>(ids.size())) {
-    if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) return Finish::cancelled;
-    const auto rest = ids.subspan(sequence.size());
-    const auto chunk = rest.first(std::min<size_t>(rest.size(), sequence.limits().tokens));
-    TRY_DONE(sequence.step(chunk, chunk.size() == rest.size() ? Wanted::last : Wanted::nothing));
-  }
-  return Finish::none;
+GrammarShelf& Engine::Impl::grammars() {
+  const std::lock_guard lock(shelf_mutex);
+  if (!shelf) shelf = std::make_unique<GrammarShelf>(*tokenizer, card.vocabulary, end_ids);
+  return *shelf;
 }
 
-Result<Done> Engine::Impl::each_row(std::span<const int32_t> ids,
-                                    const std::function<void(int64_t, std::span<const float>)>& on_rows) {
-  TRY_DONE(check_ids(ids));
-  const StepLimits& limits = sequence.limits();
-  if (static_cast<int64_t>(ids.size()) > limits.context) {
-    return error("engine: {} ids, the context holds {}; ask for more with -c", ids.size(), limits.context);
+RequestId id_of(const Ticket& ticket) { return ticket->ask->id; }
+
+Result<Ticket> Engine::accept(Request request, OnEvent on_event) {
+  Impl& self = *impl_;
+  TRY_DONE(self.check(request));
+  if (self.waiting.fetch_add(1) >= self.options.waiting) {
+    self.waiting.fetch_sub(1);
+    return error("{}{} requests wait already; try again later", kFull, self.options.waiting);
   }
-  sequence.keep(0);
-  for (size_t first = 0; first < ids.size(); first += limits.rows) {
-    const size_t count = std::min<size_t>(limits.rows, ids.size() - first);
-    TRY_DONE(sequence.step(ids.subspan(first, count), Wanted::every));
-    on_rows(static_cast<int64_t>(first), sequence.logits());
+  auto ask = std::make_shared<Ask>();
+  ask->id = self.next_id.fetch_add(1);
+  ask->request = std::move(request);
+  ask->on_event = std::move(on_event);
+  ask->arrived = Clock::now();
+  ask->end_ids = self.end_ids;
+  auto ticket = std::make_shared<Accepted>();
+  ticket->ask = ask;
+  const Tokenizer* tokenizer = self.tokenizer ? &*self.tokenizer : nullptr;
+  for (int choice = 0; choice < ask->request.choices; ++choice) {
+    auto sequence = std::make_shared<Sequence>(ask, choice, self.next_number.fetch_add(1), tokenizer);
+    sequence->draft_length = DraftLength(self.options.draft_most);
+    CHECK(self.make_room(sequence->ids).ok(), "a checked prompt does not fit");
+    ticket->choices.push_back(std::move(sequence));
   }
-  return Done{};
+  if (!ask->request.adapter.empty()) {
+    const std::lock_guard lock(self.adapters_mutex);
+    const auto at = std::find(self.adapters.begin(), self.adapters.end(), ask->request.adapter);
+    for (auto& choice : ticket->choices) choice->adapter = static_cast<int32_t>(at - self.adapters.begin());
+  }
+  return ticket;
 }
 
-namespace {
+RequestId Engine::enqueue(Ticket ticket) {
+  Impl& self = *impl_;
+  const RequestId id = ticket->ask->id;
+  const std::shared_ptr<Sequence> first = ticket->choices.front();
+  first->followers.assign(ticket->choices.begin() + 1, ticket->choices.end());
+  ++self.counts.requests;
+  self.works[id] = std::move(ticket);
+  self.scheduler.add(first);
+  return id;
+}
 
-// One answer being made: what turns sampled ids into events.
-class Answer {
- public:
-  Answer(const Request& request, const ModelCard& card, const std::optional<Tokenizer>& tokenizer,
-         const std::function<void(const Event&)>& on_event)
-      : request_(request), card_(card), on_event_(on_event), stops_(request.stop) {
-    if (!tokenizer) return;
-    stream_.emplace(*tokenizer);
-    if (!request.continues_text) return;
-    const size_t primed = std::min(kPrimingIds, request.prompt.size());
-    for (size_t i = request.prompt.size() - primed; i < request.prompt.size(); ++i) stream_->add(request.prompt[i]);
+void Engine::drop(const Ticket&) { impl_->waiting.fetch_sub(1); }
+
+Result<RequestId> Engine::submit(Request request, OnEvent on_event) {
+  TRY(Ticket ticket, accept(std::move(request), std::move(on_event)));
+  return enqueue(std::move(ticket));
+}
+
+bool Engine::is_full(const Error& error) { return error.text.starts_with(kFull); }
+
+// The one place where a choice ends. Its followers, if they never began, end with it.
+void Engine::Impl::ended(Sequence& sequence, Finish why, const std::string& error) {
+  const auto work = works.find(sequence.ask->id);
+  CHECK(work != works.end(), "a choice of request {} ended twice", sequence.ask->id);
+  const Ticket ticket = work->second;              // keeps the sequence
+  if (sequence.stage != Stage::ended) scheduler.remove(sequence);
+  if (drafter) drafter->forget(sequence.number);
+  const auto followers = std::exchange(sequence.followers, {});
+  std::erase_if(ticket->choices, [&](const auto& choice) { return choice.get() == &sequence; });
+  for (const auto& follower : followers) {
+    follower->stage = Stage::ended;
+    std::erase(ticket->choices, follower);
   }
+  if (ticket->choices.empty()) works.erase(work);
+  if (!std::exchange(ticket->was_begun, true)) waiting.fetch_sub(1);
+  sequence.answer.finish(why, error);
+  for (const auto& follower : followers) follower->answer.finish(why, error);
+}
 
-  // Takes a sampled id; says why the answer ends with it, or none.
-  Finish add(int32_t id) {
-    const bool is_end = std::find(card_.end_ids.begin(), card_.end_ids.end(), id) != card_.end_ids.end();
-    if (is_end && !request_.ignore_end) return Finish::end;
-    Event event{.ids = {id}};
-    if (stream_) event.text = stops_.add(stream_->add(id));
-    ++count_;
-    if (on_event_) on_event_(event);
-    if (stops_.matched()) return Finish::stop;
-    return request_.max_new >= 0 && count_ >= request_.max_new ? Finish::length : Finish::none;
+void Engine::cancel(RequestId id) {
+  const auto work = impl_->works.find(id);
+  if (work == impl_->works.end()) return;
+  const Ticket ticket = work->second;
+  while (!ticket->choices.empty()) {
+    const std::shared_ptr<Sequence> choice = ticket->choices.front();
+    impl_->ended(*choice, Finish::cancelled);
   }
+}
 
-  void finish(Finish why) {
-    Event event{.finish = why};
-    if (stream_) event.text = stops_.add(stream_->finish());
-    if (stops_.matched()) event.finish = Finish::stop;
-    event.text += stops_.finish();
-    if (on_event_) on_event_(event);
-  }
+void Engine::cancel_all() {
+  while (!impl_->works.empty()) cancel(impl_->works.begin()->first);
+}
 
-  int64_t count() const { return count_; }
+bool Engine::step() { return impl_->run_step(); }
+bool Engine::idle() const { return impl_->works.empty(); }
+void Engine::forget_prefixes() { impl_->cache.clear(); }
+void Engine::reset() { impl_->cache.clear(); }
 
- private:
-  const Request& request_;
-  const ModelCard& card_;
-  const std::function<void(const Event&)>& on_event_;
-  Stops stops_;
-  std::optional<TextStream> stream_;
-  int64_t count_ = 0;
-};
+EngineStats Engine::stats() const {
+  EngineStats stats = impl_->counts;
+  stats.running = static_cast<int64_t>(impl_->scheduler.running().size());
+  stats.waiting = impl_->scheduler.waiting();
+  stats.pages_total = impl_->pages.count();
+  stats.pages_used = impl_->pages.count() - impl_->pages.free() - impl_->pages.idle();
+  stats.prefix = impl_->cache.stats();
+  stats.memory_bytes = impl_->step.executable().memory_bytes();
+  return stats;
+}
 
-}  // namespace
+Result<std::shared_ptr<const BoundGrammar>> Engine::bind(const Grammar& grammar, const std::string& key) {
+  if (!impl_->tokenizer) return error("engine: a grammar needs a tokenizer, the model '{}' has none", impl_->card.name);
+  return impl_->grammars().bind(grammar, key);
+}
 
-Result<Engine> Engine::open(const Artifact& artifact, std::shared_ptr<Device> device, const EngineOptions& options) {
-  const Interface& interface = artifact.interface();
-  TRY(const StepLimits limits, limits_of(interface, options));
-  TRY(const std::string tokenizer_json, text_tensor(artifact, "tokenizer.json"));
-  TRY(const std::string template_text, text_tensor(artifact, "chat_template"));
-  std::optional<Tokenizer> tokenizer;
-  if (!tokenizer_json.empty()) {
-    TRY(tokenizer, Tokenizer::from_json(tokenizer_json));
-  }
-  std::optional<Template> chat_template;
-  if (!template_text.empty()) {
-    TRY(chat_template, Template::parse(template_text, GenerationTag::prints_body));
-  }
-  const int64_t pages = (limits.context + limits.page_tokens - 1) / limits.page_tokens;
-  TRY(Executable executable, Executable::load(std::move(device), artifact, {{"pages", pages}}));
-  Engine engine;
-  engine.impl_ = std::make_shared<Impl>(Impl{interface.model, options.on_full, std::move(tokenizer),
-                                             std::move(chat_template), Sequence(std::move(executable), limits)});
-  return engine;
+Result<Done> Engine::load_adapter(const Adapter& adapter) {
+  return error("engine: adapter '{}': the model '{}' was baked without room for adapters", adapter.name, impl_->card.name);
+}
+
+std::vector<std::string> Engine::adapters() const {
+  const std::lock_guard lock(impl_->adapters_mutex);
+  return impl_->adapters;
 }
 
 bool Engine::has_tokenizer() const { return impl_->tokenizer.has_value(); }
@@ -224,44 +278,59 @@ const Tokenizer& Engine::tokenizer() const {
 }
 const Template* Engine::chat_template() const { return impl_->chat_template ? &*impl_->chat_template : nullptr; }
 const ModelCard& Engine::card() const { return impl_->card; }
-int64_t Engine::context() const { return impl_->sequence.limits().context; }
-Executable& Engine::executable() { return impl_->sequence.executable(); }
-void Engine::reset() { impl_->sequence.keep(0); }
+int64_t Engine::context() const { return impl_->context; }
+Executable& Engine::executable() { return impl_->step.executable(); }
 
-Result<Timing> Engine::generate(const Request& request, const std::function<void(const Event&)>& on_event,
-                                const std::atomic<bool>* cancel) {
-  TRY_DONE(impl_->check_ids(request.prompt));
-  Sequence& sequence = impl_->sequence;
-  Answer answer(request, impl_->card, impl_->tokenizer, on_event);
-  Sampler sampler(request.sampler);
-  std::vector<int32_t> history = request.prompt;      // everything said, for penalties
-  std::vector<int32_t> ids = request.prompt;          // what the context holds or must come to hold
-  TRY_DONE(impl_->make_room(ids));
-  Timing timing{.prompt_tokens = static_cast<int64_t>(request.prompt.size())};
-  timing.reused_tokens = std::min(sequence.common_prefix(ids), static_cast<int64_t>(ids.size()) - 1);
-
-  auto start = Clock::now();
-  TRY(Finish why, impl_->compute(ids, cancel));
-  timing.prefill_ms = ms_since(start);
-  if (why == Finish::none && request.max_new == 0) why = Finish::length;
-  start = Clock::now();
-  while (why == Finish::none) {
-    const int32_t id = sampler.sample(sequence.logits(), history, static_cast<uint64_t>(answer.count()));
-    why = answer.add(id);
-    if (why != Finish::none) break;
-    ids.push_back(id);
-    history.push_back(id);
-    auto room = impl_->make_room(ids);
-    if (!room.ok()) {
-      answer.finish(Finish::length);
-      return room.failure();
+Result<Timing> Engine::generate(const Request& request, const OnEvent& on_event, const std::atomic<bool>* cancelled) {
+  Timing timing;
+  std::string failure;
+  int left = request.choices;
+  const auto watch = [&](const Event& event) {
+    if (on_event) on_event(event);
+    if (event.finish == Finish::none) return;
+    --left;
+    timing = event.timing;
+    if (!event.error.empty()) failure = event.error;
+  };
+  TRY(const RequestId id, submit(request, watch));
+  while (left > 0) {
+    if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
+      cancel(id);
+    } else {
+      step();
     }
-    TRY(why, impl_->compute(ids, cancel));
   }
-  answer.finish(why);
-  timing.new_tokens = answer.count();
-  timing.decode_ms = ms_since(start);
+  if (!failure.empty()) return Error{failure};
   return timing;
+}
+
+// Rows of one fresh sequence in pages of its own, beside the engine's requests (there are none).
+Result<Done> Engine::Impl::each_row(std::span<const int32_t> ids,
+                                    const std::function<void(int64_t, std::span<const float>)>& on_rows) {
+  TRY_DONE(check_ids(ids));
+  if (!works.empty()) return error("engine: logits are for an idle engine, {} requests are at work", works.size());
+  if (static_cast<int64_t>(ids.size()) > context) {
+    return error("engine: {} ids, the context holds {}; ask for more with -c", ids.size(), context);
+  }
+  const int64_t needed = (static_cast<int64_t>(ids.size()) + limits.page_tokens - 1) / limits.page_tokens;
+  if (needed > pages.count()) return error("engine: {} ids need {} pages, there are {}", ids.size(), needed, pages.count());
+  cache.evict(std::max<int64_t>(0, needed - pages.free()));
+  std::vector<int32_t> held;
+  for (int64_t i = 0; i < needed; ++i) held.push_back(*pages.take());
+  const auto attempt = [&]() -> Result<Done> {
+    const size_t most = std::min(kRowsOfLogits, limits.rows);
+    for (size_t first = 0; first < ids.size(); first += most) {
+      const size_t count = std::min(most, ids.size() - first);
+      const StepPart part{.ids = ids.subspan(first, count), .first = static_cast<int64_t>(first), .pages = held,
+                          .wanted = static_cast<int64_t>(count)};
+      TRY_DONE(step.run({&part, 1}));
+      on_rows(static_cast<int64_t>(first), step.logits());
+    }
+    return Done{};
+  };
+  const auto result = attempt();
+  for (const int32_t page : held) pages.release(page);
+  return result;
 }
 
 Result<Done> Engine::logits(std::span<const int32_t> ids,
@@ -269,13 +338,16 @@ Result<Done> Engine::logits(std::span<const int32_t> ids,
   return impl_->each_row(ids, on_rows);
 }
 
+// Log of the sum of exp minus the target's logit, in double and in order.
 Result<double> Engine::negative_log_likelihood(std::span<const int32_t> ids) {
   double sum = 0;
   const int64_t vocabulary = impl_->card.vocabulary;
   TRY_DONE(impl_->each_row(ids, [&](int64_t first, std::span<const float> rows) {
     for (int64_t row = 0; row * vocabulary < static_cast<int64_t>(rows.size()); ++row) {
       const size_t next = first + row + 1;
-      if (next < ids.size()) sum += surprise(rows.subspan(row * vocabulary, vocabulary), ids[next]);
+      if (next >= ids.size()) continue;
+      const auto logits = rows.subspan(row * vocabulary, vocabulary);
+      sum += log_sum_exp(logits) - static_cast<double>(logits[ids[next]]);
     }
   }));
   return sum;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -53,12 +54,39 @@ uint64_t random_bits(uint64_t seed, uint64_t step) {
   return mix(mix(seed + kGolden) + (step + 1) * kGolden);
 }
 
-int32_t best_of(std::span<const float> logits) {      // lowest id on ties
-  int32_t best = 0;
-  for (size_t i = 1; i < logits.size(); ++i) {
-    if (logits[i] > logits[best]) best = static_cast<int32_t>(i);
+// Lowest id on ties; what is no number never wins. First the largest of each lane, side by side, then where it is.
+int32_t best_of(std::span<const float> logits) {
+  constexpr size_t kLanes = 16;
+  std::array<float, kLanes> most;
+  most.fill(kForbidden);
+  size_t i = 0;
+  for (; i + kLanes <= logits.size(); i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) most[lane] = logits[i + lane] > most[lane] ? logits[i + lane] : most[lane];
   }
-  return best;
+  float best = kForbidden;
+  for (const float value : most) best = value > best ? value : best;
+  for (; i < logits.size(); ++i) best = logits[i] > best ? logits[i] : best;
+  const auto at = std::find(logits.begin(), logits.end(), best);
+  return at == logits.end() ? 0 : static_cast<int32_t>(at - logits.begin());
+}
+
+// The best of the allowed ones; the first allowed one if nothing can be said of any.
+int32_t best_allowed(std::span<const float> logits, std::span<const uint32_t> allowed) {
+  int32_t best = -1;
+  for (size_t word = 0; word < allowed.size(); ++word) {
+    for (uint32_t bits = allowed[word]; bits != 0; bits &= bits - 1) {
+      const auto id = static_cast<int32_t>(word * 32 + std::countr_zero(bits));
+      if (id >= static_cast<int64_t>(logits.size())) break;
+      if (best < 0 || logits[id] > logits[best] || (logits[best] != logits[best] && logits[id] == logits[id])) best = id;
+    }
+  }
+  return std::max(best, 0);
+}
+
+void forbid_others(std::span<const uint32_t> allowed, std::vector<float>& logits) {
+  for (size_t id = 0; id < logits.size(); ++id) {
+    if ((allowed[id / 32] >> (id % 32) & 1) == 0) logits[id] = kForbidden;
+  }
 }
 
 // Copies logits; what is no number is forbidden, infinity becomes the largest number.
@@ -157,12 +185,21 @@ float reach_of(uint64_t least, float most) {
 
 Sampler::Sampler(SamplerOptions options) : options_(std::move(options)) {}
 
-int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t step) {
+bool Sampler::is_plain() const {
+  const bool greedy = !(options_.temperature > 0) || options_.top_k == 1;
+  return greedy && options_.logit_bias.empty() && options_.repetition_penalty == 1 && options_.frequency_penalty == 0 &&
+         options_.presence_penalty == 0;
+}
+
+int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t step,
+                        std::span<const uint32_t> allowed) {
   if (logits.empty()) return 0;
+  if (is_plain()) return allowed.empty() ? best_of(logits) : best_allowed(logits, allowed);
   copy_finite(logits, logits_);
   apply_bias(options_.logit_bias, logits_);
   apply_penalties(options_, history, logits_);
-  const int32_t top = best_of(logits_);
+  if (!allowed.empty()) forbid_others(allowed, logits_);
+  const int32_t top = allowed.empty() ? best_of(logits_) : best_allowed(logits_, allowed);
   const float best = logits_[top];
   if (!(options_.temperature > 0) || options_.top_k == 1 || best == kForbidden) return top;
 

@@ -27,9 +27,13 @@ class Sampler {
  public:
   explicit Sampler(SamplerOptions options);
   // `step` numbers the draws of a request: draw n uses only (seed, n), whatever happened before.
-  int32_t sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t step);
+  // `allowed`: a bit a token (id % 32 of word id / 32); others are never drawn. Empty: all are allowed.
+  int32_t sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t step,
+                 std::span<const uint32_t> allowed = {});
 
  private:
+  bool is_plain() const;                 // the most likely token as the model says
+
   SamplerOptions options_;
   std::vector<float> logits_;
   std::vector<int32_t> order_;           // candidates, ascending by id

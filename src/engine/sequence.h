@@ -1,50 +1,54 @@
-// Sequence: the ids whose keys and values lie in the pages of an executable, and the steps that add to them.
+// Sequence: the state of one choice of a request: its ids, the pages that hold them, and its answer so far.
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <memory>
 #include <vector>
 
-#include "base/result.h"
-#include "runtime/executable.h"
+#include "engine/answer.h"
+#include "engine/draft.h"
 
 namespace hearth {
 
-// What the step function's sizes allow, read from the interface and the engine's options.
-struct StepLimits {
-  int64_t tokens = 1;            // rows a step
-  int64_t rows = 1;              // rows of logits a step
-  int64_t page_tokens = 16;
-  int64_t context = 0;           // positions held
-  int64_t vocabulary = 0;
-};
+enum class Stage { waiting, running, ended };
 
-enum class Wanted { nothing, last, every };      // whose logits a step computes
+struct Sequence {
+  Sequence(std::shared_ptr<const Ask> asked, int choice, uint64_t number, const Tokenizer* tokenizer)
+      : ask(std::move(asked)), number(number), ids(ask->request.prompt), answer(ask, choice, tokenizer) {}
 
-class Sequence {
- public:
-  Sequence(Executable executable, StepLimits limits);
+  std::shared_ptr<const Ask> ask;
+  uint64_t number;                       // in the order of arrival; unique
+  int32_t adapter = -1;
 
-  const StepLimits& limits() const { return limits_; }
-  Executable& executable() { return executable_; }
-  int64_t size() const { return static_cast<int64_t>(ids_.size()); }
+  std::vector<int32_t> ids;              // what the context holds or must come to hold: the prompt and the answer so far
+  std::vector<int32_t> draft;            // guesses that follow `ids` in the next step
+  int64_t computed = 0;                  // so many ids have keys and values in `pages`
+  std::vector<int32_t> pages;
+  int64_t published = 0;                 // whole pages that were offered to the prefix cache
 
-  void keep(int64_t count);                      // forgets all ids from `count` on
-  int64_t common_prefix(std::span<const int32_t> ids) const;
+  Stage stage = Stage::waiting;
+  bool is_answering = false;             // its prompt is computed: it gets rows in every step
+  uint64_t served = 0;                   // the step in which it had rows last
+  bool was_looked_up = false;            // in the prefix cache
+  int64_t logprobs_done = 0;             // prompt rows whose log-probabilities were taken
+  DraftLength draft_length{0};
+  std::vector<std::shared_ptr<Sequence>> followers;      // other choices, which start where this one's prompt ends
 
-  // One step over `ids` (at most limits().tokens, or .rows if every logit is wanted) at the positions that follow.
-  // A failure forgets everything.
-  Result<Done> step(std::span<const int32_t> ids, Wanted wanted);
-  std::span<const float> logits() const { return logits_; }      // of the last step: [wanted rows, vocabulary]
+  Answer answer;
 
- private:
-  Result<Done> write_inputs(std::span<const int32_t> ids, int64_t rows);
-
-  Executable executable_;
-  StepLimits limits_;
-  std::vector<int32_t> ids_;
-  std::vector<int32_t> numbers_;                 // reused for each input
-  std::vector<float> logits_;
+  int64_t size() const { return static_cast<int64_t>(ids.size()); }
+  int64_t left() const { return size() - computed; }     // ids that are not computed
+  const Request& request() const { return ask->request; }
+  // Must every row of the prompt be computed here, or may its pages come from the cache?
+  bool needs_all_rows() const { return wants_prompt_logprobs() || request().pooling != Pooling::none; }
+  bool wants_prompt_logprobs() const {
+    return request().prompt_logprobs && logprobs_done + 1 < static_cast<int64_t>(request().prompt.size());
+  }
+  // The first position whose row gives logits.
+  int64_t wanted_from() const {
+    if (request().pooling != Pooling::none) return size();
+    return wants_prompt_logprobs() ? logprobs_done : size() - 1;
+  }
 };
 
 }  // namespace hearth

@@ -14,7 +14,11 @@ std::string Stops::add(const std::string& text) {
   held_ += text;
   size_t at = std::string::npos, waiting = 0;
   for (const std::string& stop : stops_) {
-    at = std::min(at, held_.find(stop));
+    const size_t found = held_.find(stop);
+    if (found != std::string::npos && (found < at || (found == at && stop.size() > matched_stop_.size()))) {
+      at = found;
+      matched_stop_ = stop;
+    }
     for (size_t size = std::min(stop.size() - 1, held_.size()); size > waiting; --size) {
       if (held_.compare(held_.size() - size, size, stop, 0, size) == 0) waiting = size;
     }

@@ -15,10 +15,11 @@ class Stops {
   // What was held back; nothing after a match.
   std::string finish();
   bool matched() const { return matched_; }
+  const std::string& matched_stop() const { return matched_stop_; }      // the one that starts first, of those the longest
 
  private:
   std::vector<std::string> stops_;
-  std::string held_;
+  std::string held_, matched_stop_;
   bool matched_ = false;
 };
 

@@ -46,7 +46,54 @@ size_t tail_of(std::string_view text, std::string_view wanted) {
   return 0;
 }
 
+// What a token loses at its ends; nothing once tokens are one text.
+std::string stripped(std::string text, const DecoderStep& step) {
+  std::string unit;
+  append_char(unit, step.character);
+  for (size_t i = 0; i < step.left && text.starts_with(unit); ++i) text.erase(0, unit.size());
+  for (size_t i = 0; i < step.right && text.ends_with(unit); ++i) text.resize(text.size() - unit.size());
+  return text;
+}
+
+std::string with_spaces(std::string_view text, char32_t for_space) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const char32_t c = next_char(text, at);
+    if (c == for_space) {
+      out += ' ';
+    } else {
+      append_char(out, c);
+    }
+  }
+  return out;
+}
+
 }  // namespace
+
+std::string token_bytes(const Decoder& decoder, std::string_view token) {
+  std::string text(token);
+  bool fused = false;
+  for (const DecoderStep& step : decoder.steps()) {
+    switch (step.kind) {
+      case Kind::join: text.insert(0, " "); break;
+      case Kind::fuse: fused = true; break;
+      case Kind::byte_level:
+        text = bytes_of(text);
+        fused = true;
+        break;
+      case Kind::byte_fallback:
+        if (const int byte = byte_of_token(text); byte >= 0) return std::string(1, static_cast<char>(byte));
+        break;
+      case Kind::strip:
+        if (!fused) text = stripped(std::move(text), step);
+        break;
+      case Kind::replace: text = replaced(text, *step.pattern, step.text); break;
+      case Kind::metaspace: text = with_spaces(text, step.character); break;
+      case Kind::suffix: text = replaced(text, *step.pattern, " "); break;
+    }
+  }
+  return text;
+}
 
 DecodePipeline::DecodePipeline(const Decoder& decoder) {
   for (const DecoderStep& step : decoder.steps()) stages_.push_back({&step, {}, {}, 0, 0, false});

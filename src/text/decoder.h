@@ -34,6 +34,9 @@ class Decoder {
   std::vector<DecoderStep> steps_;
 };
 
+// What a token adds in the middle of a text, as bytes: they may be a part of a character.
+std::string token_bytes(const Decoder& decoder, std::string_view token);
+
 // The steps at work. `decoder` must outlive it.
 class DecodePipeline {
  public:

@@ -106,6 +106,11 @@ bool Tokenizer::is_special(int32_t id) const {
   return token && impl_->added.is_special(*token);
 }
 
+std::string Tokenizer::bytes_of(int32_t id) const {
+  const auto token = impl_->shown(id, Show::text_only);
+  return token ? token_bytes(impl_->decoder, *token) : "";
+}
+
 struct TextStream::State {
   Tokenizer tokenizer;
   Show show;
@@ -120,6 +125,11 @@ TextStream::~TextStream() = default;
 
 std::string TextStream::add(int32_t id) {
   if (auto token = state_->tokenizer.impl_->shown(id, state_->show)) state_->pipeline.add(*token);
+  return state_->pipeline.take();
+}
+
+std::string TextStream::add_shown(int32_t id) {
+  if (auto token = state_->tokenizer.impl_->shown(id, Show::all)) state_->pipeline.add(*token);
   return state_->pipeline.take();
 }
 

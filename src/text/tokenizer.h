@@ -37,6 +37,8 @@ class Tokenizer {
   std::string_view piece(int32_t id) const;                     // the vocabulary's own spelling, "" if none
   std::optional<int32_t> id_of(std::string_view piece) const;
   bool is_special(int32_t id) const;
+  // What the token adds to a text, as bytes: it may be a part of a character. "" for special tokens and ids without a spelling.
+  std::string bytes_of(int32_t id) const;
 
  private:
   friend class TextStream;
@@ -54,6 +56,7 @@ class TextStream {
   ~TextStream();
 
   std::string add(int32_t id);      // text that is now certain, may be ""
+  std::string add_shown(int32_t id);        // the same for a token that is text here, though it may be special
   std::string finish();             // what was held back (incomplete bytes become U+FFFD); then it starts anew
 
  private:

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
 #include <random>
 
 #include "base/native_code.h"
@@ -89,14 +90,19 @@ std::vector<float> last_logits_of(const Artifact& artifact, const std::vector<in
   auto executable = Executable::load(std::move(*device), artifact, {{"pages", pages}});
   EXPECT_TRUE(executable.ok()) << executable.message();
   if (!executable.ok()) return {};
-  Sequence sequence(std::move(*executable),
-                    {.tokens = steps.chunk, .context = count, .vocabulary = artifact.interface().model.vocabulary});
+  const auto limits = step_limits(artifact.interface());
+  EXPECT_TRUE(limits.ok()) << limits.message();
+  Step step(std::move(*executable), *limits);
+  std::vector<int32_t> page_list(static_cast<size_t>(pages));
+  std::iota(page_list.begin(), page_list.end(), 0);
   const std::span<const int32_t> all(ids);
   for (int64_t at = 0; at < count; at += steps.chunk) {
-    const auto done = sequence.step(all.subspan(at, std::min(steps.chunk, count - at)), Wanted::last);
+    const StepPart part{
+        .ids = all.subspan(at, std::min(steps.chunk, count - at)), .first = at, .pages = page_list, .wanted = 1};
+    const auto done = step.run({&part, 1});
     EXPECT_TRUE(done.ok()) << done.message();
   }
-  return {sequence.logits().begin(), sequence.logits().end()};
+  return {step.logits().begin(), step.logits().end()};
 }
 
 std::string bits_differ(std::span<const float> got, std::span<const float> want) {

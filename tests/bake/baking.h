@@ -11,7 +11,7 @@
 
 #include "bake/bake.h"
 #include "engine/engine.h"
-#include "engine/sequence.h"
+#include "engine/step.h"
 #include "tests/support/gguf_writer.h"
 
 namespace hearth::test {

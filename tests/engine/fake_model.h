@@ -38,6 +38,11 @@ class FakeDevice : public Device {
     std::memcpy(to.data(), static_cast<const std::byte*>(from.address) + offset, to.size());
     return Done{};
   }
+  Result<Done> copy(Memory memory, uint64_t from, uint64_t to, uint64_t bytes) override {
+    ++copies;
+    std::memmove(static_cast<std::byte*>(memory.address) + to, static_cast<std::byte*>(memory.address) + from, bytes);
+    return Done{};
+  }
   Result<Done> load_code(Bytes, const std::vector<std::string>&) override { return Done{}; }
   Result<Done> can_run(const std::string&, const std::string&) override { return Done{}; }
   Result<Done> synchronize() override { return Done{}; }
@@ -71,6 +76,7 @@ class FakeDevice : public Device {
   }
 
   std::vector<int64_t> steps, rows_asked;        // of every launch
+  int64_t copies = 0;
   bool failing = false;
 
  private:
@@ -97,7 +103,7 @@ inline FakeModel noise() {
 inline Interface fake_interface() {
   Interface interface;
   interface.target = "fake";
-  interface.sizes = {{"tokens", 1, 128}, {"rows", 0, 16}, {"seqs", 1, 4}, {"table", 1, kFakeContext / 16}, {"pages", 1, 1 << 20}};
+  interface.sizes = {{"tokens", 1, 128}, {"rows", 0, 16}, {"seqs", 1, 64}, {"table", 1, kFakeContext / 16}, {"pages", 1, 1 << 20}};
   int64_t offset = 0;
   const auto add = [&](const char* name, DType type, const char* elements, BufferRole role, int64_t most) {
     interface.buffers.push_back({name, type, elements, role, role == BufferRole::state ? -1 : offset});
@@ -106,7 +112,7 @@ inline Interface fake_interface() {
   add("ids", DType::i32, "tokens", BufferRole::input, 128);
   add("positions", DType::i32, "tokens", BufferRole::input, 128);
   add("seq", DType::i32, "tokens", BufferRole::input, 128);
-  add("page_table", DType::i32, "seqs * table", BufferRole::input, 4 * kFakeContext / 16);
+  add("page_table", DType::i32, "seqs * table", BufferRole::input, 64 * kFakeContext / 16);
   add("logit_rows", DType::i32, "rows", BufferRole::input, 16);
   add("logits", DType::f32, "rows * 8192", BufferRole::output, 16 * kFakeVocabulary);
   add("kv", DType::i32, "pages * 16", BufferRole::state, 0);
