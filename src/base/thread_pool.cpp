@@ -1,15 +1,17 @@
-// Thread pool over std::atomic wait and notify: wait by spinning for a bounded time, then sleep in the kernel.
+// Thread pool over one atomic word that hands out parts; who finds none waits by spinning for a bounded time, then
+// sleeps.
 #include "base/thread_pool.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
 
 #ifdef __linux__
-#include <pthread.h>
 #include <sched.h>
 #endif
 
@@ -18,9 +20,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Spinning pays while every thread has a CPU; long enough for the sampler between two steps, short enough to idle cold.
-constexpr auto kSpin = std::chrono::microseconds(80);
-constexpr int kLooks = 64;  // between two yields: about a microsecond
+// Spinning pays while every thread has a CPU: longer than most phases differ between threads and than a sampler takes,
+// short enough to idle cold and to leave the CPU to a thread of ours that waits for one.
+constexpr auto kSpin = std::chrono::microseconds(100);
+constexpr int kLooks = 32;  // between two yields: about a microsecond
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -30,139 +33,225 @@ inline void relax() {
 #endif
 }
 
-// The CPUs this process may use, in order; empty where the system cannot tell.
-std::vector<int> usable_cpus() {
-  std::vector<int> cpus;
+int usable_cpus() {
 #ifdef __linux__
   cpu_set_t set;
   CPU_ZERO(&set);
-  if (::sched_getaffinity(0, sizeof(set), &set) == 0)
-    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
-      if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+  if (::sched_getaffinity(0, sizeof(set), &set) == 0) return CPU_COUNT(&set);
 #endif
-  return cpus;
+  return static_cast<int>(std::thread::hardware_concurrency());
 }
 
-void pin(std::thread& thread, int cpu) {
-#ifdef __linux__
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  ::pthread_setaffinity_np(thread.native_handle(), sizeof(set), &set);  // a refusal costs speed only
-#else
-  (void)thread, (void)cpu;
-#endif
-}
+// All that a thread without a part may look at, in one word, so that it never touches a job that might be over:
+// the phase's number (of all jobs, wrapping), whether a thread takes one part at most, the threads that may take parts
+// (0: no job), and the parts not taken yet.
+struct Cursor {
+  uint64_t word = 0;
+
+  static Cursor make(uint32_t phase, bool once, int active, int left) {
+    return {uint64_t{phase} << 32 | uint64_t{once} << 31 | static_cast<uint64_t>(active) << 20 |
+            static_cast<uint64_t>(left)};
+  }
+  uint32_t phase() const { return static_cast<uint32_t>(word >> 32); }
+  bool once() const { return (word >> 31 & 1) != 0; }
+  int active() const { return static_cast<int>(word >> 20 & 2047); }
+  int left() const { return static_cast<int>(word & ((uint64_t{1} << 20) - 1)); }
+  bool idle() const { return active() == 0; }
+};
+
+// A job that runs once on every thread.
+class Once : public ThreadPool::Phases {
+ public:
+  Once(const std::function<void(int)>& job, int threads) : job_(job), threads_(threads) {}
+  int next(int) override { return std::exchange(threads_, 0); }
+  void part(int, int thread) override { job_(thread); }
+
+ private:
+  const std::function<void(int)>& job_;
+  int threads_;
+};
+
+// One phase whose parts each take pieces of [0, count) until none is left.
+class Pieces : public ThreadPool::Phases {
+ public:
+  Pieces(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body, int parts)
+      : count_(count), grain_(grain), body_(body), parts_(parts) {}
+  int next(int) override { return std::exchange(parts_, 0); }
+  void part(int, int) override {
+    for (;;) {
+      const int64_t first = next_.fetch_add(grain_, std::memory_order_relaxed);
+      if (first >= count_) return;
+      body_(first, grain_ < count_ - first ? first + grain_ : count_);
+    }
+  }
+
+ private:
+  std::atomic<int64_t> next_{0};
+  int64_t count_, grain_;
+  const std::function<void(int64_t, int64_t)>& body_;
+  int parts_;
+};
 
 }  // namespace
 
 struct ThreadPool::Impl {
-  int threads = 1;
-  bool spin = true;
-  std::vector<std::thread> workers;
-  const std::function<void(int)>* job = nullptr;  // published by `round`
-  alignas(64) std::atomic<uint32_t> round{0};     // one more a job
-  alignas(64) std::atomic<uint32_t> busy{0};      // workers still in the job
-  alignas(64) std::atomic<uint32_t> arrived{0};   // at the barrier
-  alignas(64) std::atomic<uint32_t> phase{0};     // one more a barrier
-  alignas(64) std::atomic<bool> stop{false};
+  struct alignas(64) Bed {
+    std::atomic<uint32_t> asleep{0};
+  };
 
-  // Returns the first value that is not `old`. Yielding between looks costs little on an idle machine; on a busy one it
-  // lets a thread of ours that waits for this very CPU go on (without it two of them can hold each other up for long).
-  uint32_t wait_change(const std::atomic<uint32_t>& word, uint32_t old) const {
-    uint32_t now = word.load(std::memory_order_acquire);
-    if (now != old) return now;
-    if (spin) {
-      const auto end = Clock::now() + kSpin;
-      do {
-        for (int i = 0; i < kLooks; ++i) {
-          relax();
-          now = word.load(std::memory_order_acquire);
-          if (now != old) return now;
-        }
-        std::this_thread::yield();
-      } while (Clock::now() < end);
-    }
-    while ((now = word.load(std::memory_order_acquire)) == old) word.wait(old, std::memory_order_acquire);
-    return now;
-  }
+  explicit Impl(int count) : threads(count), spin(count <= usable_cpus()), beds(static_cast<size_t>(count)) {}
 
-  void work(int thread) {
-    for (uint32_t seen = 0;;) {
-      seen = wait_change(round, seen);
-      if (stop.load(std::memory_order_relaxed)) return;
-      (*job)(thread);
-      if (busy.fetch_sub(1, std::memory_order_acq_rel) == 1) busy.notify_one();
-    }
-  }
+  const int threads;
+  const bool spin;
+  std::vector<Bed> beds;             // by thread
+  std::vector<std::thread> workers;  // threads 1, 2, ...
+  // Of the running job; read by who holds a part, or is alone between phases.
+  Phases* phases = nullptr;
+  int parts = 0, active = 0;
+  bool once = false;
+  alignas(64) std::atomic<uint64_t> cursor{0};
+  alignas(64) std::atomic<int> done{0};  // parts of this phase
+  alignas(64) std::atomic<int> sleepers{0};
+  std::atomic<bool> stop{false};
 
-  void start_round() {
-    round.fetch_add(1, std::memory_order_release);
-    round.notify_all();
+  Cursor look() const { return {cursor.load(std::memory_order_acquire)}; }
+  bool leave(int thread, Cursor now) const { return thread == 0 ? now.idle() : stop.load(std::memory_order_seq_cst); }
+  void participate(int thread);
+  bool take_parts(int thread, uint32_t* last_phase);
+  void begin_phase(int thread, uint32_t phase);
+  void wake(int self, int wanted, int among);
+  void await(int thread, uint32_t last_phase);
+  void sleep(int thread, uint32_t last_phase);
+  bool has_news(int thread, Cursor now, uint32_t last_phase) const {
+    return leave(thread, now) ||
+           (now.left() > 0 && thread < now.active() && !(now.once() && now.phase() == last_phase));
   }
 };
 
-ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
-  CHECK(threads >= 1, "a thread pool of {} threads", threads);
-  impl_->threads = threads;
-  const std::vector<int> cpus = usable_cpus();
-  const size_t available = cpus.empty() ? std::thread::hardware_concurrency() : cpus.size();
-  impl_->spin = static_cast<size_t>(threads) <= available;
-  for (int i = 1; i < threads; ++i) impl_->workers.emplace_back([impl = impl_.get(), i] { impl->work(i); });
-  // Pinned only when the pool fills the machine: two small pools, of two processes perhaps, would share the first CPUs
-  // while others idle. The caller's thread is not ours to pin.
-  if (static_cast<size_t>(threads) == cpus.size())
-    for (size_t i = 0; i < impl_->workers.size(); ++i) pin(impl_->workers[i], cpus[i + 1]);
+// What a thread does until the job ends (the caller) or the pool (a worker).
+void ThreadPool::Impl::participate(int thread) {
+  uint32_t last_phase = look().phase() - 1;
+  for (;;) {
+    while (take_parts(thread, &last_phase)) {
+    }
+    if (leave(thread, look())) return;
+    await(thread, last_phase);
+  }
+}
+
+// Takes and runs parts of the phase at hand while there are any; counts them as done together. False: found none.
+bool ThreadPool::Impl::take_parts(int thread, uint32_t* last_phase) {
+  int mine = 0;
+  for (Cursor now = look();;) {
+    if (now.left() == 0 || thread >= now.active() || (now.once() && now.phase() == *last_phase)) break;
+    if (!cursor.compare_exchange_weak(now.word, now.word - 1, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
+    *last_phase = now.phase();
+    ++mine;
+    phases->part(parts - now.left(), thread);
+    now = look();
+  }
+  if (mine == 0) return false;
+  // Until these are counted the phase cannot end, so `parts` and the job stay as they are.
+  if (done.fetch_add(mine, std::memory_order_acq_rel) + mine == parts) begin_phase(thread, *last_phase + 1);
+  return true;
+}
+
+// All is done and nobody holds a part: this thread alone moves the job on.
+void ThreadPool::Impl::begin_phase(int thread, uint32_t phase) {
+  done.store(0, std::memory_order_relaxed);
+  parts = phases->next(thread);
+  CHECK(parts >= 0 && parts <= kMostParts, "a phase of {} parts", parts);
+  const int count = parts, among = count > 0 ? active : 0;  // after the store the job may be over before we look again
+  cursor.store(Cursor::make(phase, once, among, count).word, std::memory_order_seq_cst);
+  if (sleepers.load(std::memory_order_seq_cst) == 0) return;
+  if (count > 0)
+    wake(thread, count - 1, among);
+  else
+    wake(thread, 1, 1);
+}
+
+// Wakes so many of the first `among` threads as are asleep; who is awake counts as well.
+void ThreadPool::Impl::wake(int self, int wanted, int among) {
+  for (int i = 0; i < among && wanted > 0; ++i) {
+    if (i == self) continue;
+    --wanted;
+    std::atomic<uint32_t>& asleep = beds[static_cast<size_t>(i)].asleep;
+    if (asleep.load(std::memory_order_seq_cst) == 0 || asleep.exchange(0, std::memory_order_acq_rel) == 0) continue;
+    asleep.notify_one();
+  }
+}
+
+// Returns when there is something to do for this thread, or something may be. Yielding between looks costs little on an
+// idle machine; on a busy one it lets others of ours that wait for this very CPU go on.
+void ThreadPool::Impl::await(int thread, uint32_t last_phase) {
+  const Cursor first = look();
+  if (spin && (first.idle() || thread < first.active())) {
+    const auto end = Clock::now() + kSpin;
+    do {
+      for (int i = 0; i < kLooks; ++i) {
+        if (has_news(thread, look(), last_phase)) return;
+        relax();
+      }
+      std::this_thread::yield();
+    } while (Clock::now() < end);
+  }
+  sleep(thread, last_phase);
+}
+
+// Who gives out work stores the cursor, then looks for sleepers; who goes to sleep says so, then looks at the cursor:
+// in one order of all these, one of them sees the other.
+void ThreadPool::Impl::sleep(int thread, uint32_t last_phase) {
+  std::atomic<uint32_t>& asleep = beds[static_cast<size_t>(thread)].asleep;
+  asleep.store(1, std::memory_order_seq_cst);
+  sleepers.fetch_add(1, std::memory_order_seq_cst);
+  if (!has_news(thread, {cursor.load(std::memory_order_seq_cst)}, last_phase))
+    asleep.wait(1, std::memory_order_acquire);
+  asleep.store(0, std::memory_order_relaxed);
+  sleepers.fetch_sub(1, std::memory_order_relaxed);
+}
+
+ThreadPool::ThreadPool(int threads) {
+  CHECK(threads >= 1 && threads <= kMostThreads, "a thread pool of {} threads", threads);
+  impl_ = std::make_unique<Impl>(threads);
+  // Not pinned: a worker whose CPU is taken by another program must be able to move to a free one.
+  for (int i = 1; i < threads; ++i) impl_->workers.emplace_back([impl = impl_.get(), i] { impl->participate(i); });
 }
 
 ThreadPool::~ThreadPool() {
-  impl_->stop.store(true, std::memory_order_relaxed);
-  impl_->start_round();
+  impl_->stop.store(true, std::memory_order_seq_cst);
+  for (Impl::Bed& bed : impl_->beds) {
+    bed.asleep.store(0, std::memory_order_seq_cst);
+    bed.asleep.notify_one();
+  }
   for (std::thread& worker : impl_->workers) worker.join();
 }
 
 int ThreadPool::threads() const { return impl_->threads; }
 
+void ThreadPool::run(Phases& phases, int active) {
+  CHECK(active >= 1 && active <= impl_->threads, "a job on {} of {} threads", active, impl_->threads);
+  impl_->phases = &phases;
+  impl_->active = active;
+  impl_->begin_phase(0, impl_->look().phase() + 1);
+  impl_->participate(0);
+}
+
 void ThreadPool::run(const std::function<void(int thread)>& job) {
   if (impl_->threads == 1) return job(0);
-  impl_->job = &job;
-  impl_->busy.store(static_cast<uint32_t>(impl_->threads - 1), std::memory_order_relaxed);
-  impl_->start_round();
-  job(0);
-  for (uint32_t left = impl_->busy.load(std::memory_order_acquire); left != 0;)
-    left = impl_->wait_change(impl_->busy, left);
-}
-
-void ThreadPool::barrier() {
-  barrier([] {});
-}
-
-void ThreadPool::barrier(const std::function<void()>& alone) {
-  const uint32_t phase = impl_->phase.load(std::memory_order_relaxed);  // cannot change before this thread arrives
-  if (impl_->arrived.fetch_add(1, std::memory_order_acq_rel) + 1 < static_cast<uint32_t>(impl_->threads)) {
-    impl_->wait_change(impl_->phase, phase);
-    return;
-  }
-  impl_->arrived.store(0, std::memory_order_relaxed);
-  alone();
-  impl_->phase.store(phase + 1, std::memory_order_release);
-  impl_->phase.notify_all();
+  Once once(job, impl_->threads);
+  impl_->once = true;
+  run(once, impl_->threads);
+  impl_->once = false;
 }
 
 void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
   CHECK(grain >= 1, "parallel_for with a grain of {}", grain);
-  if (count <= grain) {
-    if (count > 0) body(0, count);
-    return;
-  }
-  std::atomic<int64_t> next{0};
-  run([&](int) {
-    for (;;) {
-      const int64_t first = next.fetch_add(grain, std::memory_order_relaxed);
-      if (first >= count) return;
-      body(first, grain < count - first ? first + grain : count);
-    }
-  });
+  if (count <= 0) return;
+  if (count <= grain) return body(0, count);
+  const int parts = static_cast<int>(std::min<int64_t>(impl_->threads, (count - 1) / grain + 1));
+  Pieces pieces(count, grain, body, parts);
+  run(pieces, impl_->threads);
 }
 
 }  // namespace hearth

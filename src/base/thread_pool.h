@@ -1,5 +1,5 @@
-// Thread pool: the caller and N-1 pinned workers run one job together; between steps of a job they meet at a barrier that spins,
-// then sleeps.
+// Thread pool: the caller and N-1 workers run jobs together, phase by phase; a phase ends when its parts are done, not
+// when every thread has come by, so a thread that lost its CPU delays nobody unless it holds a part.
 #pragma once
 
 #include <cstdint>
@@ -10,18 +10,31 @@ namespace hearth {
 
 class ThreadPool {
  public:
-  explicit ThreadPool(int threads);              // >= 1; the calling thread of run() is thread 0
+  // A job in phases. No two calls of next() overlap, and none overlaps a part: all writes before are visible after.
+  class Phases {
+   public:
+    // Every part so far is done: prepares the next phase and returns how many parts it has (at most kMostParts); 0: the
+    // job is done. Runs on one thread while the others wait: work too small to share is done here.
+    virtual int next(int thread) = 0;
+    // Part 0 .. parts-1 of the phase, each once, on any thread.
+    virtual void part(int part, int thread) = 0;
+
+   protected:
+    ~Phases() = default;
+  };
+  static constexpr int kMostThreads = 1024;
+  static constexpr int kMostParts = (1 << 20) - 1;
+
+  explicit ThreadPool(int threads);  // 1 to kMostThreads; the calling thread of run() is thread 0
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const;
-  // Calls job(thread) once on every thread; returns when all are done. Not reentrant.
+  // Runs all phases on threads 0 .. active-1; the others sleep on. Not reentrant, as are all jobs of a pool.
+  void run(Phases& phases, int active);
+  // Calls job(thread) once on every thread; returns when all are done.
   void run(const std::function<void(int thread)>& job);
-  // Inside a job: waits until every thread has come here. All writes before are visible after.
-  void barrier();
-  // The same; the last thread to come runs `alone` before the others go on.
-  void barrier(const std::function<void()>& alone);
   // Splits [0, count) into parts that threads take as they become free: body(first, last).
   void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t first, int64_t last)>& body);
 

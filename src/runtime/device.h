@@ -24,10 +24,12 @@ struct Call {
   int kernel = 0;                        // index into the symbols given to load_code
   int64_t extent = 0;
   std::vector<void*> buffers;
+  double bytes = 0, operations = 0;      // what it must move and compute, roughly; 0: not known
 };
 
 // Where the time of launches went, in nanoseconds of all threads together: kernels at work, and threads that waited for each
-// other (at barriers, for a job to start and to end). Their sum is the time of the launches times `threads`.
+// other (between phases, for a job to start and to end). Their sum is the time of the launches times `threads`; a launch on
+// fewer threads counts as much.
 struct Measured {
   int threads = 1;
   std::vector<int64_t> kernel_ns;        // by kernel
@@ -56,6 +58,7 @@ class Device {
 
 struct DeviceOptions {
   int threads = 0;               // 0: as many as the machine has cores for us
+  int threads_decode = 0;        // for work bound by memory, such as steps of few rows; 0: chosen by measuring, at most `threads`
 };
 
 // "cpu" or "null" (accepts everything, computes nothing). Errors list the known names.

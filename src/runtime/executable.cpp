@@ -255,6 +255,9 @@ Result<Resolved> Executable::Impl::resolve(std::vector<int64_t> sizes) const {
     call.kernel = chosen->kernel;
     TRY(call.extent, extents[static_cast<size_t>(chosen->kernel)].evaluate(sizes));
     if (call.extent <= 0) continue;
+    const Counted& counts = counted[static_cast<size_t>(chosen->kernel)];
+    call.bytes = value_of(counts.bytes, sizes);
+    call.operations = value_of(counts.dots, sizes) + value_of(counts.floats, sizes);
     for (const int index : interface().launches[i].buffers)
       call.buffers.push_back(buffers[static_cast<size_t>(index)].memory.address);
     list.calls.push_back(std::move(call));

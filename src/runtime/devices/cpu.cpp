@@ -1,13 +1,13 @@
-// cpu: kernels are C functions in this process; all threads of the pool walk the list of calls together.
+// cpu: kernels are C functions in this process; the threads of the pool walk the list of calls together.
 //
-// Calls fall into phases: one call whose iterations are shared, or a row of calls of one iteration each. Threads meet
-// once between phases; the last to come runs the row of single calls alone before it lets the others go on.
+// Calls fall into phases: one call whose iterations are shared, or a row of calls too small to share. Who ends a phase
+// runs the row of small calls alone, then opens the next phase. How many threads walk is chosen by measuring where
+// memory is the limit.
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
-#include <functional>
+#include <cmath>
 #include <optional>
 #include <thread>
 
@@ -21,6 +21,7 @@
 #include "base/thread_pool.h"
 #include "runtime/devices/host_memory.h"
 #include "runtime/devices/meter.h"
+#include "runtime/devices/pace.h"
 
 namespace hearth {
 namespace {
@@ -28,7 +29,14 @@ namespace {
 using Kernel = void(void* const* buffers, const int64_t* sizes, int64_t first, int64_t last);
 
 constexpr uintptr_t kAlignment = 64;
+constexpr int kMostThreads = 1024;
 constexpr int64_t kPartsPerThread = 4;  // so that a thread whose CPU is busy elsewhere holds up a part, not a quarter
+// Rough rates of one thread on data in its caches, to tell small work from large: bytes and operations a nanosecond.
+constexpr double kBytesRate = 32, kOperationsRate = 100;
+constexpr double kAloneNs = 700;       // less than this is done before others have heard of it
+constexpr double kPartNs = 400;        // no part is smaller, roughly
+constexpr double kFewOperations = 16;  // a byte; below, memory is the limit rather than arithmetic: decoding
+constexpr size_t kMostPaces = 8;
 
 int usable_threads() {
 #ifdef __linux__
@@ -39,20 +47,86 @@ int usable_threads() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-// Hands out the parts of one call after another. Each thread asks until it is refused once, so a call of n parts uses
-// up exactly n + threads tickets: every thread knows where the next call's tickets begin, and nothing is ever reset.
-class Tickets {
+struct Kernels {
+  std::vector<Kernel*> table;
+
+  void run(const Call& call, const int64_t* sizes, int64_t first, int64_t last) const {
+    table[static_cast<size_t>(call.kernel)](call.buffers.data(), sizes, first, last);
+  }
+};
+
+// One thread's time for a call; 0: not known.
+double work_ns(const Call& call) { return call.bytes / kBytesRate + call.operations / kOperationsRate; }
+
+bool is_small(const Call& call) {
+  const double ns = work_ns(call);
+  return call.extent <= 1 || (ns > 0 && ns < kAloneNs);
+}
+
+// The calls of a launch as phases of the pool.
+class Walk final : public ThreadPool::Phases {
  public:
-  void restart() { next_.store(0, std::memory_order_relaxed); }
-  int64_t take() { return next_.fetch_add(1, std::memory_order_relaxed); }
+  Walk(const Kernels& kernels, std::span<const Call> calls, const int64_t* sizes, int threads, Meter* meter)
+      : kernels_(kernels), calls_(calls), sizes_(sizes), threads_(threads), meter_(meter) {}
+
+  int next(int thread) override {
+    Lap lap = Lap(meter_, thread, threads_);
+    for (;; ++at_) {
+      if (at_ == calls_.size()) return 0;
+      const Call& call = calls_[at_];
+      if (call.extent < 1) continue;
+      if (threads_ > 1 && !is_small(call)) break;
+      kernels_.run(call, sizes_, 0, call.extent);
+      lap.ran_alone(call.kernel);
+    }
+    shared_ = &calls_[at_++];
+    const double ns = work_ns(*shared_);
+    int64_t most = threads_ * kPartsPerThread;
+    if (ns > 0) most = std::clamp(static_cast<int64_t>(ns / kPartNs), int64_t{2}, most);
+    step_ = (shared_->extent + most - 1) / most;
+    return static_cast<int>((shared_->extent + step_ - 1) / step_);
+  }
+
+  void part(int part, int thread) override {
+    const Lap lap(meter_, thread, threads_);
+    lap.waited();
+    kernels_.run(*shared_, sizes_, part * step_, std::min(shared_->extent, (part + 1) * step_));
+    lap.ran(shared_->kernel);
+  }
 
  private:
-  alignas(64) std::atomic<int64_t> next_{0};
+  const Kernels& kernels_;
+  std::span<const Call> calls_;
+  const int64_t* sizes_;
+  int threads_;
+  Meter* meter_;
+  size_t at_ = 0;  // the call after the shared one
+  const Call* shared_ = nullptr;
+  int64_t step_ = 1;  // iterations a part
 };
+
+// What a list of calls is, as far as its best number of threads goes.
+struct Kind {
+  uint64_t name = 0;            // lists of one name take about the same time
+  bool few_operations = false;  // of those that memory limits
+};
+
+Kind kind_of(std::span<const Call> calls) {
+  double bytes = 0, operations = 0;
+  uint64_t name = 14695981039346656037u;
+  for (const Call& call : calls) {
+    bytes += call.bytes;
+    operations += call.operations;
+    name = (name ^ static_cast<uint64_t>(call.kernel)) * 1099511628211u;
+  }
+  // Steps of one row and of two run the same kernels or not: by powers of two they are told apart well enough.
+  name = (name ^ static_cast<uint64_t>(std::ilogb(operations + 1))) * 1099511628211u;
+  return {name, bytes > 0 && operations < kFewOperations * bytes};
+}
 
 class CpuDevice : public Device {
  public:
-  explicit CpuDevice(int threads) : pool_(threads) {}
+  CpuDevice(int threads, int threads_decode) : pool_(threads), threads_decode_(threads_decode) {}
 
   Result<Memory> allocate(uint64_t bytes) override { return allocate_host(bytes, "cpu"); }
   void free(Memory memory) override { free_host(memory); }
@@ -74,18 +148,19 @@ class CpuDevice : public Device {
   Json describe() const override;
 
  private:
-  void walk(std::span<const Call> calls, const int64_t* sizes, Lap lap);
-  void share(const Call& call, const int64_t* sizes, int64_t* ticket);
-  size_t run_singles(std::span<const Call> calls, size_t at, const int64_t* sizes, Lap lap) const;
-  void run_one(const Call& call, const int64_t* sizes, int64_t first, int64_t last) const {
-    kernels_[static_cast<size_t>(call.kernel)](call.buffers.data(), sizes, first, last);
-  }
+  struct Paced {
+    uint64_t name = 0, used = 0;  // the kind's, the tick of its last launch
+    Pace pace;
+  };
+  Pace* pace_of(std::span<const Call> calls);
 
   ThreadPool pool_;
+  int threads_decode_;  // 0: chosen by `paces_`
   NativeCode code_;
-  std::vector<Kernel*> kernels_;
-  Tickets tickets_;
-  std::optional<Meter> meter_;           // set while measured
+  Kernels kernels_;
+  std::vector<Paced> paces_;
+  uint64_t tick_ = 0;
+  std::optional<Meter> meter_;  // set while measured
   Measured* measured_ = nullptr;
 };
 
@@ -108,89 +183,83 @@ Result<Done> CpuDevice::load_code(Bytes code, const std::vector<std::string>& sy
     if (!kernels.back()) return error("cpu: kernel '{}' is missing from the code", symbol);
   }
   code_ = std::move(loaded);
-  kernels_ = std::move(kernels);
+  kernels_.table = std::move(kernels);
+  paces_.clear();
   return Done{};
-}
-
-// Runs calls[at], calls[at + 1], ... while they have one iteration or none; returns the first that has more.
-size_t CpuDevice::run_singles(std::span<const Call> calls, size_t at, const int64_t* sizes, Lap lap) const {
-  for (; at < calls.size() && calls[at].extent <= 1; ++at) {
-    if (calls[at].extent < 1) continue;
-    run_one(calls[at], sizes, 0, 1);
-    lap.ran_alone(calls[at].kernel);
-  }
-  return at;
-}
-
-size_t skip_singles(std::span<const Call> calls, size_t at) {
-  while (at < calls.size() && calls[at].extent <= 1) ++at;
-  return at;
-}
-
-// This thread's part of one call. `ticket`: where the call's tickets begin; moved on to the next call's.
-void CpuDevice::share(const Call& call, const int64_t* sizes, int64_t* ticket) {
-  const int64_t threads = pool_.threads();
-  const int64_t step = std::max<int64_t>(1, call.extent / (threads * kPartsPerThread));
-  const int64_t parts = (call.extent + step - 1) / step;
-  for (;;) {
-    const int64_t part = tickets_.take() - *ticket;
-    if (part >= parts) break;
-    run_one(call, sizes, part * step, std::min(call.extent, (part + 1) * step));
-  }
-  *ticket += parts + threads;
-}
-
-// What every thread does; calls[0] has more than one iteration.
-void CpuDevice::walk(std::span<const Call> calls, const int64_t* sizes, Lap lap) {
-  int64_t ticket = 0;
-  for (size_t at = 0; at < calls.size();) {
-    lap.waited();
-    share(calls[at], sizes, &ticket);
-    lap.ran(calls[at].kernel);
-    const size_t next = skip_singles(calls, at + 1);
-    if (next == calls.size() && next == at + 1) return;  // the end of the job is the last barrier
-    const auto singles = [&] { run_singles(calls, at + 1, sizes, lap.alone()); };
-    pool_.barrier(std::cref(singles));  // by reference: a launch allocates nothing
-    at = next;
-  }
 }
 
 void CpuDevice::measure(Measured* into) {
   measured_ = into;
   meter_.reset();
-  if (into) meter_.emplace(pool_.threads(), kernels_.size());
+  if (into) meter_.emplace(pool_.threads(), kernels_.table.size());
+}
+
+// Who chooses how many threads these calls get; null: all of them, or as many as were asked for.
+Pace* CpuDevice::pace_of(std::span<const Call> calls) {
+  if (threads_decode_ > 0 || pool_.threads() == 1) return nullptr;
+  const Kind kind = kind_of(calls);
+  if (!kind.few_operations) return nullptr;
+  Paced* latest = nullptr;
+  Paced* oldest = nullptr;
+  for (Paced& paced : paces_) {
+    if (paced.name == kind.name) {
+      paced.used = ++tick_;
+      return &paced.pace;
+    }
+    if (!latest || paced.used > latest->used) latest = &paced;
+    if (!oldest || paced.used < oldest->used) oldest = &paced;
+  }
+  // A new kind starts from what was best for the latest.
+  Paced fresh{kind.name, ++tick_,
+              Pace(Pace::choices_up_to(pool_.threads()), latest ? latest->pace.best() : pool_.threads())};
+  if (paces_.size() < kMostPaces) return &paces_.emplace_back(std::move(fresh)).pace;
+  *oldest = std::move(fresh);
+  return &oldest->pace;
 }
 
 Result<Done> CpuDevice::launch(std::span<const Call> calls, std::span<const int64_t> sizes) {
   for (const Call& call : calls)
-    if (call.kernel < 0 || static_cast<size_t>(call.kernel) >= kernels_.size())
-      return error("cpu: got kernel {}, want one of the {} loaded", call.kernel, kernels_.size());
+    if (call.kernel < 0 || static_cast<size_t>(call.kernel) >= kernels_.table.size())
+      return error("cpu: got kernel {}, want one of the {} loaded", call.kernel, kernels_.table.size());
+  Pace* pace = pace_of(calls);
+  int threads = pool_.threads();
+  if (pace)
+    threads = pace->threads();
+  else if (threads_decode_ > 0 && kind_of(calls).few_operations)
+    threads = std::min(threads, threads_decode_);
   Meter* meter = meter_ ? &*meter_ : nullptr;
   if (meter) meter->start();
-  const std::span<const Call> shared = calls.subspan(run_singles(calls, 0, sizes.data(), Lap(meter, 0)));
-  if (!shared.empty()) {
-    tickets_.restart();
-    const auto job = [&](int thread) { walk(shared, sizes.data(), Lap(meter, thread)); };
-    pool_.run(std::cref(job));
-  }
-  if (meter) meter->end(*measured_);
+  const auto start = Meter::Clock::now();
+  Walk walk(kernels_, calls, sizes.data(), threads, meter);
+  pool_.run(walk, threads);
+  if (pace) pace->took(Meter::ns(Meter::Clock::now() - start));
+  if (meter) meter->end(*measured_, threads);
   return Done{};
 }
 
 Json CpuDevice::describe() const {
   const auto pages = static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES));
-  return {{"name", "cpu"}, {"threads", pool_.threads()}, {"memory_bytes", pages * ::sysconf(_SC_PAGESIZE)}};
+  const Paced* latest = nullptr;
+  for (const Paced& paced : paces_)
+    if (!latest || paced.used > latest->used) latest = &paced;
+  const int decode = latest ? latest->pace.best() : threads_decode_ > 0 ? threads_decode_ : pool_.threads();
+  return {{"name", "cpu"},
+          {"threads", pool_.threads()},
+          {"threads_decode", decode},
+          {"memory_bytes", pages * ::sysconf(_SC_PAGESIZE)}};
 }
 
 }  // namespace
 
 HEARTH_SET_MEMBER(device, cpu)
 Result<std::unique_ptr<Device>> cpu_device(const DeviceOptions& options) {
-  constexpr int kMostThreads = 1024;
   if (options.threads < 0 || options.threads > kMostThreads)
     return error("cpu: got {} threads, want 0 (as many as CPUs) to {}", options.threads, kMostThreads);
   const int threads = options.threads > 0 ? options.threads : usable_threads();
-  return std::unique_ptr<Device>(std::make_unique<CpuDevice>(threads));
+  if (options.threads_decode < 0 || options.threads_decode > kMostThreads)
+    return error("cpu: got {} threads to decode, want 0 (chosen by measuring) to {}", options.threads_decode,
+                 kMostThreads);
+  return std::unique_ptr<Device>(std::make_unique<CpuDevice>(threads, std::min(threads, options.threads_decode)));
 }
 
 }  // namespace hearth
