@@ -115,8 +115,8 @@ class HttpServer {
 
   int port() const;
   void run();  // serves until stop() and its grace; returns when the last connection is closed
-  // Any thread, returns at once: no new connections, idle ones close, running replies may end until `grace` has passed
-  // and are cut then. A second stop() can only shorten the grace.
+  // Any thread (no signal handler), returns at once: no new connections, idle ones close, running replies may end until
+  // `grace` has passed and are cut then. A second stop() can only shorten the grace.
   void stop(std::chrono::milliseconds grace);
   HttpStats stats() const;
 

@@ -9,6 +9,7 @@
 #include <boost/asio/strand.hpp>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "server/http_connection.h"
 
@@ -19,7 +20,9 @@ void must(bool holds) {
   if (!holds) std::abort();
 }
 
-void answer(HttpRequest request, std::shared_ptr<HttpReply> reply) {
+using Kept = std::vector<std::shared_ptr<HttpReply>>;
+
+void answer(HttpRequest request, std::shared_ptr<HttpReply> reply, Kept& kept) {
   must(!request.method.empty() && request.path.find('\0') == std::string::npos && request.body.size() <= 1024);
   if (request.path == "/throw") throw std::exception();
   if (request.path == "/drop") return;
@@ -28,7 +31,8 @@ void answer(HttpRequest request, std::shared_ptr<HttpReply> reply) {
   reply->begin_stream(200, "text/event-stream",
                       {{"X-Query", request.query.empty() ? "" : request.query.begin()->second}});
   for (int i = 0; i < 3; ++i) reply->write(request.body);
-  if (request.method != "PUT") reply->end();
+  if (request.method == "PUT") return kept.push_back(std::move(reply));
+  if (request.method != "HEAD") reply->end();  // a stream dropped without its end
 }
 
 struct Wire {
@@ -73,7 +77,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   shared->options.cors_origins = {"http://a"};
   shared->options.on_access = [](const AccessRecord& record) { must(record.path.find('?') == std::string::npos); };
   shared->hosts = {"localhost", "[::1]"};
-  shared->handler = answer;
+  Kept kept;
+  shared->handler = [&kept](HttpRequest request, std::shared_ptr<HttpReply> reply) {
+    answer(std::move(request), std::move(reply), kept);
+  };
   Wire wire(shared);
   for (size_t at = 1; at < size; at += piece) {
     if (::send(wire.ends[0], data + at, std::min(piece, size - at), MSG_NOSIGNAL | MSG_DONTWAIT) <= 0) break;
@@ -83,5 +90,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ::close(wire.ends[0]);
   wire.settle_end();
   must(shared->open.empty() && shared->open_connections == 0 && shared->running_replies == 0);
+  for (const auto& reply : kept) must(reply->is_gone() && !reply->write("late"));
   return 0;
 }
