@@ -37,7 +37,8 @@ TEST(HttpTarget, is_decoded) {
 }
 
 TEST(HttpTarget, is_refused_when_broken) {
-  for (const char* text : {"", "x", "*", "/%", "/%4", "/%zz", "/%00", "/?%", "/?a=%0", "ftp://x/y", "http://h?%", "//%"})
+  for (const char* text :
+       {"", "x", "*", "/%", "/%4", "/%zz", "/%00", "/?%", "/?a=%0", "ftp://x/y", "http://h?%", "//%"})
     EXPECT_EQ(refused(text), 400) << text;
   HttpRequest options;
   options.method = "OPTIONS";
@@ -49,8 +50,8 @@ TEST(HttpHost, is_a_name_with_any_port) {
   const std::vector<std::string> names = {"localhost", "127.0.0.1", "[::1]"};
   for (const char* host : {"localhost", "LocalHost:7411", "127.0.0.1:1", "[::1]", "[::1]:80", "localhost:"})
     EXPECT_TRUE(host_is_one_of(host, names)) << host;
-  for (const char* host : {"", "evil.example", "localhost.evil.example", "localhost:80:90", "localhost:x", "::1", "[::1]x",
-                           "[::1", "127.0.0.1.nip.io", "localhost@evil"})
+  for (const char* host : {"", "evil.example", "localhost.evil.example", "localhost:80:90", "localhost:x", "::1",
+                           "[::1]x", "[::1", "127.0.0.1.nip.io", "localhost@evil"})
     EXPECT_FALSE(host_is_one_of(host, names)) << host;
 }
 
