@@ -152,8 +152,9 @@ bool ThreadPool::Impl::take_parts(int thread, uint32_t* last_phase) {
     now = look();
   }
   if (mine == 0) return false;
-  // Until these are counted the phase cannot end, so `parts` and the job stay as they are.
-  if (done.fetch_add(mine, std::memory_order_acq_rel) + mine == parts) begin_phase(thread, *last_phase + 1);
+  // Until these are counted the phase cannot end, so `parts` and the job stay as they are: afterwards they may not be read.
+  const int all = parts;
+  if (done.fetch_add(mine, std::memory_order_acq_rel) + mine == all) begin_phase(thread, *last_phase + 1);
   return true;
 }
 
