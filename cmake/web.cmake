@@ -15,6 +15,7 @@ add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/web/web_assets.cpp
   DEPENDS hearth_embed ${web_dist} VERBATIM)
 add_library(hearth_web STATIC ${CMAKE_BINARY_DIR}/web/web_assets.cpp)
 target_include_directories(hearth_web PUBLIC ${CMAKE_SOURCE_DIR}/src)
+target_link_libraries(hearth_web PUBLIC ZLIB::ZLIB)   # for clients that do not take gzip
 if(TARGET hearth_server)
   get_target_property(server_kind hearth_server TYPE)
   if(server_kind STREQUAL "STATIC_LIBRARY")

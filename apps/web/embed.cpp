@@ -17,9 +17,9 @@ namespace fs = std::filesystem;
 
 // A file of another kind stops the build: it would be served as something that browsers do not run.
 const std::map<std::string, std::string> kContentTypes = {
-    {".css", "text/css; charset=utf-8"},         {".html", "text/html; charset=utf-8"},
-    {".js", "text/javascript; charset=utf-8"},   {".svg", "image/svg+xml"},
-    {".txt", "text/plain; charset=utf-8"},       {".woff2", "font/woff2"},
+    {".css", "text/css; charset=utf-8"},       {".html", "text/html; charset=utf-8"},
+    {".js", "text/javascript; charset=utf-8"}, {".svg", "image/svg+xml"},
+    {".txt", "text/plain; charset=utf-8"},     {".woff2", "font/woff2"},
 };
 
 int fail(const std::string& line) {
@@ -83,17 +83,20 @@ struct Row {
 };
 
 std::string source(const std::vector<Row>& rows) {
-  std::string out = "// Made by apps/web/embed.cpp.\n#include \"server/web_assets.h\"\n\nnamespace hearth {\nnamespace {\n\n";
+  std::string out =
+      "// Made by apps/web/embed.cpp.\n#include \"server/web_assets.h\"\n\nnamespace hearth {\nnamespace {\n\n";
   for (std::size_t i = 0; i < rows.size(); ++i) {
     out += "const unsigned char kBytes" + std::to_string(i) + "[] =\n" + literal(rows[i].bytes) + ";\n";
   }
   out += "\nconst WebAsset kAssets[] = {\n";
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::string size = std::to_string(rows[i].bytes.size());
-    out += "  {\"" + rows[i].path + "\", \"" + rows[i].type + "\", \"" + rows[i].etag + "\", {kBytes" + std::to_string(i) + ", " + size +
-           "}, " + (rows[i].gzip ? "true" : "false") + "},\n";
+    out += "  {\"" + rows[i].path + "\", \"" + rows[i].type + "\", \"" + rows[i].etag + "\", {kBytes" +
+           std::to_string(i) + ", " + size + "}, " + (rows[i].gzip ? "true" : "false") + "},\n";
   }
-  return out + "};\n\n}  // namespace\n\nstd::span<const WebAsset> web_assets() { return kAssets; }\n\n}  // namespace hearth\n";
+  return out +
+         "};\n\n}  // namespace\n\nstd::span<const WebAsset> web_assets() { return kAssets; }\n\n}  // namespace "
+         "hearth\n";
 }
 
 }  // namespace
@@ -114,7 +117,8 @@ int main(int argc, char** argv) {
     const bool smaller = !packed.empty() && packed.size() < bytes.size() * 9 / 10;
     rows.push_back({path, type->second, etag(bytes), smaller ? packed : bytes, smaller});
   }
-  if (error || rows.empty()) return fail("no files in " + dist.string() + "; run `npm ci && npm run build` in apps/web");
+  if (error || rows.empty())
+    return fail("no files in " + dist.string() + "; run `npm ci && npm run build` in apps/web");
   std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.path < b.path; });
   if (rows[0].path != "/") return fail("no index.html in " + dist.string());
   std::ofstream out(argv[2], std::ios::binary);

@@ -7,11 +7,11 @@
 namespace hearth {
 
 struct WebAsset {
-  std::string_view path;          // as asked for: "/assets/index-1a2b.js"; the page itself is "/"
+  std::string_view path;  // as asked for: "/assets/index-1a2b.js"; the page itself is "/"
   std::string_view content_type;
-  std::string_view etag;          // with its quotes
+  std::string_view etag;  // with its quotes
   std::span<const unsigned char> bytes;
-  bool gzip;                      // the bytes are compressed; not so where it would save nothing
+  bool gzip;  // the bytes are compressed; not so where it would save nothing
 };
 
 // Sorted by path.
