@@ -1,4 +1,4 @@
-// Answer: ids go through the text stream and the stop strings into one event a step.
+// AnswerState: ids go through the text stream and the stop strings into one event a step.
 #include "engine/answer.h"
 
 #include <algorithm>
@@ -41,7 +41,7 @@ bool GrammarState::advance(int32_t id, const std::string& bytes) {
   return true;
 }
 
-Answer::Answer(std::shared_ptr<const Ask> ask, int choice, const Tokenizer* tokenizer)
+AnswerState::AnswerState(std::shared_ptr<const Ask> ask, int choice, const Tokenizer* tokenizer)
     : ask_(std::move(ask)), choice_(choice), sampler_(options_of(ask_->request, choice)), history_(ask_->request.prompt),
       stops_(ask_->request.stop) {
   timing.prompt_tokens = static_cast<int64_t>(request().prompt.size());
@@ -54,9 +54,9 @@ Answer::Answer(std::shared_ptr<const Ask> ask, int choice, const Tokenizer* toke
   for (size_t i = request().prompt.size() - primed; i < request().prompt.size(); ++i) stream_->add(request().prompt[i]);
 }
 
-bool Answer::is_end(int32_t id) const { return std::find(ask_->end_ids.begin(), ask_->end_ids.end(), id) != ask_->end_ids.end(); }
+bool AnswerState::is_end(int32_t id) const { return std::find(ask_->end_ids.begin(), ask_->end_ids.end(), id) != ask_->end_ids.end(); }
 
-Finish Answer::add(int32_t id) {
+Finish AnswerState::add(int32_t id) {
   if (is_end(id) && !request().ignore_end) return Finish::end;
   event_.ids.push_back(id);
   history_.push_back(id);
@@ -70,14 +70,14 @@ Finish Answer::add(int32_t id) {
   return request().max_new >= 0 && count() >= request().max_new ? Finish::length : Finish::none;
 }
 
-void Answer::flush() {
+void AnswerState::flush() {
   const bool says_something = !event_.ids.empty() || !event_.text.empty() || !event_.prompt_logprobs.empty();
   if (!says_something || finished_) return;
   const Event event = std::exchange(event_, Event{.choice = choice_});
   if (ask_->on_event) ask_->on_event(event);
 }
 
-void Answer::finish(Finish why, const std::string& error) {
+void AnswerState::finish(Finish why, const std::string& error) {
   if (finished_) return;
   flush();
   finished_ = true;

@@ -1,4 +1,4 @@
-// Answer: what turns the ids of one choice into events: text, stop strings, the grammar's state, counts, why it ends.
+// AnswerState: what turns the ids of one choice into events: text, stop strings, the grammar's state, counts, why it ends.
 #pragma once
 
 #include <chrono>
@@ -45,9 +45,9 @@ class GrammarState {
   bool started_ = false;
 };
 
-class Answer {
+class AnswerState {
  public:
-  Answer(std::shared_ptr<const Ask> ask, int choice, const Tokenizer* tokenizer);
+  AnswerState(std::shared_ptr<const Ask> ask, int choice, const Tokenizer* tokenizer);
 
   // Takes a sampled id into the next event; says why the answer ends with it, or none.
   Finish add(int32_t id);

@@ -23,6 +23,7 @@ bool Engine::Impl::run_step() {
   if (works.empty()) return false;
   propose_drafts();
   Schedule plan = scheduler.schedule();
+  counts.preempted += plan.preempted;
   for (const Hopeless& lost : plan.hopeless) ended(*lost.sequence, Finish::failed, lost.why);
   for (const Slice& slice : plan.slices) {
     Accepted& work = *works.at(slice.sequence->ask->id);
@@ -186,7 +187,7 @@ void Engine::Impl::take(const Slice& slice, std::span<const float> logits, std::
 
 // Samples row by row while drafts turn out right; `logits`: of the last id, then of each draft.
 void Engine::Impl::answer(Sequence& sequence, std::span<const float> logits) {
-  Answer& answer = sequence.answer;
+  AnswerState& answer = sequence.answer;
   const std::vector<int32_t> draft = std::exchange(sequence.draft, {});
   const auto drafts = static_cast<int64_t>(draft.size());
   const int64_t count_before = answer.count();
@@ -240,7 +241,7 @@ Engine::Impl::Said Engine::Impl::append(Sequence& sequence, int32_t id) {
 
 // Text that the grammar leaves no choice about needs no model.
 Engine::Impl::Said Engine::Impl::append_forced(Sequence& sequence) {
-  Answer& answer = sequence.answer;
+  AnswerState& answer = sequence.answer;
   if (!answer.grammar || !answer.grammar->is_active() || sequence.request().top_logprobs >= 0) return {};
   GrammarMatcher& matcher = answer.grammar->matcher();
   const std::string text = matcher.forced(kForcedBytes);
@@ -265,7 +266,7 @@ Engine::Impl::Said Engine::Impl::append_sampled(Sequence& sequence, std::span<co
 
 // The next id, one that the grammar can take.
 Result<int32_t> Engine::Impl::choose(Sequence& sequence, std::span<const float> logits) {
-  Answer& answer = sequence.answer;
+  AnswerState& answer = sequence.answer;
   if (!answer.grammar) return answer.sample(logits, {});
   GrammarState& grammar = *answer.grammar;
   mask.assign((card.vocabulary + 31) / 32, ~0u);

@@ -132,6 +132,7 @@ void Scheduler::preempt(const std::shared_ptr<Sequence>& victim, Schedule& plan)
   give_up(*victim);
   victim->stage = Stage::waiting;
   ++victim->answer.timing.preempted;
+  ++plan.preempted;
   std::erase_if(plan.slices, [&](const Slice& slice) { return slice.sequence == victim; });
   preempted_.emplace(victim->number, victim);
   std::erase(running_, std::shared_ptr<Sequence>(victim));

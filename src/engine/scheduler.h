@@ -49,6 +49,7 @@ struct Schedule {
   std::vector<Slice> slices;             // their pages are there
   std::vector<PageCopy> copies;          // to be made in order, before the step
   std::vector<Hopeless> hopeless;        // removed already
+  int64_t preempted = 0;                 // sequences whose pages were taken
 };
 
 class Scheduler {

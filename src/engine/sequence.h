@@ -34,7 +34,7 @@ struct Sequence {
   DraftLength draft_length{0};
   std::vector<std::shared_ptr<Sequence>> followers;      // other choices, which start where this one's prompt ends
 
-  Answer answer;
+  AnswerState answer;
 
   int64_t size() const { return static_cast<int64_t>(ids.size()); }
   int64_t left() const { return size() - computed; }     // ids that are not computed
