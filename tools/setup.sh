@@ -6,6 +6,9 @@ build_packages="cmake ninja-build g++ pkg-config llvm-19-dev liblld-19-dev zlib1
   nlohmann-json3-dev libsimdjson-dev libpcre2-dev libutf8proc-dev libboost-dev libspdlog-dev"
 # What the tests need beside it: aarch64 code runs under emulation, the checks of the tree are Python.
 test_packages="libgtest-dev python3 qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+# The chat page is built anew and driven in a browser; npm and Chromium from elsewhere are as good as Debian's.
+command -v npm > /dev/null || test_packages+=" nodejs npm"
+command -v chromium > /dev/null || test_packages+=" chromium"
 
 trap 'exit 130' INT                      # Ctrl-C is no failed build
 

@@ -220,7 +220,7 @@ test("shows tool calls and takes their results", async () => {
   await shot(page, "tools-wide");
   await page.fill(".call textarea", '{"rain": true}');
   await page.getByRole("button", { name: "Send result" }).click();
-  await page.getByText("The tool says").waitFor();
+  await page.locator(".prose", { hasText: "The tool says" }).waitFor();
   await finished(page);
   assert.equal(await page.locator(".call textarea").count(), 0);
   await leave(page);
