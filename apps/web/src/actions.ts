@@ -10,9 +10,12 @@ import * as state from "./state";
 
 const kSaveEvery = 2000;
 
-export function focusComposer(): void {
-  requestAnimationFrame(() => document.getElementById("composer")?.focus());
+// After the page has been drawn again: until then what it goes to may be inert.
+export function focusOn(id: string): void {
+  setTimeout(() => document.getElementById(id)?.focus(), 30);
 }
+
+export const focusComposer = (): void => focusOn("composer");
 
 function announce(text: string): void {
   state.spoken.value = text;

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { focusComposer, newChat } from "./actions";
-import { current, lasting } from "./state";
+import { current, lasting, panelOpen, sidebarOpen } from "./state";
 import { Chat } from "./ui/chat";
 import { Composer } from "./ui/composer";
 import { Dialogs } from "./ui/dialogs";
@@ -25,6 +25,8 @@ function shortcuts(event: KeyboardEvent): void {
 
 export function App(): JSX.Element {
   const wide = useWide(900);
+  const roomy = useWide(600);
+  const covered = (!wide && sidebarOpen.value) || (!roomy && panelOpen.value);
   const title = current.value.leaf === null ? "Hearth" : `${current.value.title} · Hearth`;
   useEffect(() => {
     document.title = title;
@@ -38,7 +40,7 @@ export function App(): JSX.Element {
       <a class="skip" href="#composer" onClick={(event) => { event.preventDefault(); focusComposer(); }}>Skip to the message field</a>
       <div class="page">
         <Sidebar />
-        <main>
+        <main inert={covered}>
           <Header wide={wide} />
           {!lasting.value && <p class="banner">This browser stores nothing for this page; export what you want to keep.</p>}
           <Chat />

@@ -305,7 +305,7 @@ test("works by keyboard alone", async () => {
   await page.keyboard.press("ArrowRight");
   assert.equal(await page.evaluate(() => document.activeElement.id), "tab-output");
   await page.keyboard.press("Escape");
-  assert.equal(await page.evaluate(() => document.activeElement.id), "settings");
+  await until(page, () => document.activeElement.id === "settings");
   await page.keyboard.press("/");
   await until(page, () => document.activeElement.id === "composer");
   await leave(page);
@@ -358,6 +358,8 @@ for (const [width, height, name] of [[1280, 860, "wide"], [390, 844, "narrow"]])
         await page.waitForTimeout(300);
         await accessible(page, "list");
         await shot(page, `list-${name}-${scheme}`);
+        await page.keyboard.press("Escape");
+        await until(page, () => document.activeElement.id === "chats");
       }
       await leave(page);
     });

@@ -28,7 +28,7 @@ export function Header({ wide }: { wide: boolean }): JSX.Element {
   return (
     <header class="bar">
       {!wide && (
-        <button type="button" class="quiet" aria-label="Chats" aria-expanded={sidebarOpen.value} onClick={() => (sidebarOpen.value = true)}>
+        <button type="button" id="chats" class="quiet" aria-label="Chats" aria-expanded={sidebarOpen.value} onClick={() => (sidebarOpen.value = true)}>
           <Icon name="menu" size={20} />
         </button>
       )}

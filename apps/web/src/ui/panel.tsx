@@ -1,6 +1,7 @@
 // Settings beside the conversation, in four tabs; over it on narrow screens.
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { focusOn } from "../actions";
 import { panelOpen, remember, tab, type Tab } from "../state";
 import { Icon } from "./icons";
 import { ModelTab } from "./model_tab";
@@ -45,7 +46,7 @@ export function Panel({ wide }: { wide: boolean }): JSX.Element | null {
   const Content = kTabs.find(({ name }) => name === tab.value)!.Content;
   const close = () => {
     panelOpen.value = false;
-    document.getElementById("settings")?.focus();
+    focusOn("settings");
   };
   const keys = (event: KeyboardEvent) => {
     if (event.key === "Escape") close();

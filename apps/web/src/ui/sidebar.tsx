@@ -1,7 +1,7 @@
 // The list of conversations: a column on wide screens, a drawer on narrow ones.
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { exportChats, importChats, newChat, open, remove, removeAll, rename } from "../actions";
+import { exportChats, focusOn, importChats, newChat, open, remove, removeAll, rename } from "../actions";
 import { dayGroup } from "../core/format";
 import { current, runs, setTheme, sidebarOpen, summaries, theme, type Summary, type Theme } from "../state";
 import { Flame, Icon, type IconName } from "./icons";
@@ -130,16 +130,20 @@ export function Sidebar(): JSX.Element {
   useEffect(() => {
     if (!wide && shown) box.current?.querySelector<HTMLElement>(".new-chat")?.focus();
   }, [wide, shown]);
+  const close = () => {
+    sidebarOpen.value = false;
+    focusOn("chats");
+  };
   const keys = (event: KeyboardEvent) => {
-    if (event.key === "Escape" && !wide) sidebarOpen.value = false;
+    if (event.key === "Escape" && !wide) close();
   };
   return (
     <>
-      {!wide && shown && <div class="shade" onClick={() => (sidebarOpen.value = false)} />}
+      {!wide && shown && <div class="shade" onClick={close} />}
       <nav ref={box} class={shown ? "sidebar shown" : "sidebar"} aria-label="Chats" inert={!shown} onKeyDown={keys}>
         <div class="brand">
           <Flame size={26} /><span>Hearth</span>
-          {!wide && <button type="button" class="quiet" aria-label="Close the list" onClick={() => (sidebarOpen.value = false)}><Icon name="close" /></button>}
+          {!wide && <button type="button" class="quiet" aria-label="Close the list" onClick={close}><Icon name="close" /></button>}
         </div>
         <button type="button" class="new-chat" onClick={newChat}><Icon name="plus" />New chat</button>
         <div class="list"><List /></div>
