@@ -15,6 +15,8 @@ const Type kScores{DType::f32, kSlots};
 constexpr double kLowest = -1e30;                // a finite minus infinity: no NaN from inf - inf
 constexpr int kTileRows = 16;                    // rows that walk together, about
 constexpr int kUnroll = 8;
+constexpr int kPagesAhead = kColumns;            // what is asked for before it is read
+constexpr int kLineBytes = 64;                   // of a cache
 
 // The buffers of a walk and where in it we are.
 struct Walk {
@@ -48,17 +50,35 @@ Stmt with(Emit& emit, const char* name, const Expr& value, const std::function<S
   return let(fresh, value, body(var(fresh, value->type)));
 }
 
+// Where page `number` of the rows' sequence lies in memory.
+Expr place_of(const Walk& w, const Expr& number) {
+  return cast(kIndex, w.emit.read(w.node.args[5], {w.rows.sequence, number}));
+}
+
 // Each page of the block in sight: body(its place in memory, its column in the block).
 Stmt each_page(const Walk& w, const std::function<Stmt(const Expr& page, const Expr& column)>& body) {
   return serial(w.emit, w.pages, [&](const Expr& step) {
     const Expr number = w.page + step;
-    const Expr place = cast(kIndex, w.emit.read(w.node.args[5], {w.rows.sequence, number}));
-    return with(w.emit, "place", place, [&](const Expr& page) { return body(page, number - w.block * Expr(kColumns)); });
+    return with(w.emit, "place", place_of(w, number),
+                [&](const Expr& page) { return body(page, number - w.block * Expr(kColumns)); });
   });
 }
 
+// Asks for share `step` of `steps` of the keys and values in the page that lies at `page`.
+Stmt ask(const Walk& w, const Expr& page, const Expr& step, int64_t steps) {
+  std::vector<Stmt> asked;
+  for (const KvPart part : {KvPart::key, KvPart::value}) {
+    const KvPages pages = pages_of(w.emit, w.node, w.s, part);
+    const Buffer state = w.emit.buffer(w.node.args[part == KvPart::key ? 1 : 2], Access::read);
+    const int64_t lines = (pages.head_bytes() + kLineBytes - 1) / kLineBytes, share = (lines + steps - 1) / steps;
+    const Expr first = pages.index(page, w.kv, Expr(0), Expr(0)), line(kLineBytes / bytes_of(pages.dtype));
+    for (int64_t i = 0; i < share; ++i) asked.push_back(prefetch(state, first + (step * Expr(share) + Expr(i)) * line));
+  }
+  return block(asked);
+}
+
 // scores[row][16 column ..] = scale * q[row] . k[slot], for `count` rows from `base`; dots stay in registers.
-Stmt score_rows(const Walk& w, int64_t base, int64_t count, const Expr& page, const Expr& column) {
+Stmt score_rows(const Walk& w, int64_t base, int64_t count, const Expr& page, const Expr& next, const Expr& column) {
   const AttentionShape& s = w.s;
   const KvPages keys = pages_of(w.emit, w.node, s, KvPart::key);
   const Buffer state = w.emit.buffer(w.node.args[1], Access::read);
@@ -66,7 +86,8 @@ Stmt score_rows(const Walk& w, int64_t base, int64_t count, const Expr& page, co
   const int step = s.size % kUnroll == 0 ? kUnroll : 2;
   const Stmt clear = unrolled(w.emit, count, [&](const Expr& r) { return store(dots, r * Expr(kSlots), constant(kScores, 0)); });
   const Stmt add = serial(w.emit, Expr(s.size / step), [&](const Expr& chunk) {
-    return unrolled(w.emit, step, [&](const Expr& i) {
+    const Stmt asked = base == 0 ? ask(w, next, chunk, s.size / step) : block({});
+    const Stmt dot = unrolled(w.emit, step, [&](const Expr& i) {
       const Expr d = chunk * Expr(step) + i;
       return with(w.emit, "k", keys.keys(state, page, w.kv, d), [&](const Expr& key) {
         return unrolled(w.emit, count, [&](const Expr& r) {
@@ -76,6 +97,7 @@ Stmt score_rows(const Walk& w, int64_t base, int64_t count, const Expr& page, co
         });
       });
     });
+    return block({asked, dot});
   });
   const Stmt keep = unrolled(w.emit, count, [&](const Expr& r) {
     const Expr at = (r + Expr(base)) * Expr(kBlock) + column * Expr(kSlots);
@@ -86,10 +108,13 @@ Stmt score_rows(const Walk& w, int64_t base, int64_t count, const Expr& page, co
 
 Stmt score_block(const Walk& w) {
   return each_page(w, [&](const Expr& page, const Expr& column) {
-    std::vector<Stmt> groups;
-    for (int64_t base = 0; base < w.count(); base += w.s.held)
-      groups.push_back(score_rows(w, base, std::min<int64_t>(w.s.held, w.count() - base), page, column));
-    return block(groups);
+    const Expr ahead = min(w.block * Expr(kColumns) + column + Expr(kPagesAhead), w.rows.high / Expr(kSlots));
+    return with(w.emit, "next", place_of(w, ahead), [&](const Expr& next) {
+      std::vector<Stmt> groups;
+      for (int64_t base = 0; base < w.count(); base += w.s.held)
+        groups.push_back(score_rows(w, base, std::min<int64_t>(w.s.held, w.count() - base), page, next, column));
+      return block(groups);
+    });
   });
 }
 

@@ -37,6 +37,8 @@ struct KvPages {
     if (part == KvPart::key) return base + d * Expr(kPageTokens) + slot;
     return base + slot * Expr(size) + d;
   }
+  // Bytes of a page and head, which lie together.
+  int64_t head_bytes() const { return head_elements() * bytes_of(dtype); }
   // In units of f16.
   Expr scale_index(const Expr& page, const Expr& head, const Expr& slot, const Expr& d) const {
     return (page * Expr(heads) + head) * Expr(head_elements() / 2) + Expr(codes() / 2) + d / Expr(group()) * Expr(kPageTokens) + slot;
