@@ -4,6 +4,7 @@
 #include <llvm/IR/IntrinsicsX86.h>
 #include <llvm/IR/Module.h>
 
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -129,6 +130,39 @@ Value* by_words(Build& build, DType a_dtype, Value* acc, Value* a, Value* b, int
   return build.CreateAdd(acc, build.CreateAdd(even, odd));
 }
 
+// The largest value a byte can have, as far as the code tells.
+int64_t largest_byte(Build& build, Value* bytes) {
+  const llvm::DataLayout& layout = build.GetInsertBlock()->getModule()->getDataLayout();
+  return static_cast<int64_t>(llvm::computeKnownBits(bytes, layout).getMaxValue().getZExtValue());
+}
+
+// Several dot products in a row: pairs of bytes are added in 16 bits for as long as no sum can leave them (8 products
+// of 4-bit codes, 4 of 5 bits, 2 of 6), and widened once.
+Value* chain_by_words(Build& build, Value* acc, const std::vector<DotTerm>& terms, int start, int lanes) {
+  constexpr int64_t kMost = 32767, kLargestOther = 128;
+  Value* sums = nullptr;
+  int64_t reach = 0;  // of the magnitude of `sums`
+  const auto widen = [&] {
+    if (sums) acc = build.CreateAdd(acc, pmaddwd(build, sums, splat(build, 16, lanes * 2, 1), lanes));
+    sums = nullptr;
+    reach = 0;
+  };
+  for (const DotTerm& term : terms) {
+    Value *a = part(build, term.a, start * 4, lanes * 4), *b = part(build, term.b, start * 4, lanes * 4);
+    const int64_t most = 2 * kLargestOther * largest_byte(build, a);
+    if (most > kMost) {
+      acc = by_words(build, term.a_dtype, acc, a, b, lanes);
+      continue;
+    }
+    if (reach + most > kMost) widen();
+    Value* products = pmaddubsw(build, a, b, lanes);
+    sums = sums ? build.CreateAdd(sums, products) : products;
+    reach += most;
+  }
+  widen();
+  return acc;
+}
+
 // ---- aarch64
 
 Value* sdot(Build& build, Value* acc, Value* a, Value* b) {
@@ -169,6 +203,20 @@ Value* dot4_value(Build& build, const Target& target, DType a_dtype, Value* acc,
     return by_pairs(build, a_dtype, c, left, right, lanes);
   };
   return in_registers(build, acc, a, b, target.vector_bytes / 4, step);
+}
+
+Value* dot4_chain_value(Build& build, const Target& target, Value* acc, const std::vector<DotTerm>& terms) {
+  const bool words = target.triple.starts_with("x86_64") && target.dot4 == Dot4::none && acc->getType()->isVectorTy();
+  const int widest = target.vector_bytes / 4;
+  if (!words || lanes_of(acc) % 4 != 0 || (lanes_of(acc) > widest && lanes_of(acc) % widest != 0)) {
+    for (const DotTerm& term : terms) acc = dot4_value(build, target, term.a_dtype, acc, term.a, term.b);
+    return acc;
+  }
+  const int width = std::min(widest, lanes_of(acc));
+  std::vector<Value*> parts;
+  for (int start = 0; start < lanes_of(acc); start += width)
+    parts.push_back(chain_by_words(build, part(build, acc, start, width), terms, start, width));
+  return join(build, std::move(parts));
 }
 
 }  // namespace hearth

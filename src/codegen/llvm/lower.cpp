@@ -66,6 +66,7 @@ class Lowering {
   }
   Value* value_of(const Expr& expr);
   Value* make_value(const ExprNode& node);
+  Value* chain_value(const ExprNode& node);
   Value* load_value(const ExprNode& node);
 
   struct Access {
@@ -391,6 +392,19 @@ Value* Lowering::value_of(const Expr& expr) {
   return value;
 }
 
+// Byte dot products that add to each other, all at once: how they add up is the target's choice.
+Value* Lowering::chain_value(const ExprNode& node) {
+  std::vector<const ExprNode*> chain{&node};  // last first
+  while (chain.back()->args[0]->kind == ExprKind::dot4) chain.push_back(&*chain.back()->args[0]);
+  Value* acc = value_of(chain.back()->args[0]);
+  std::vector<DotTerm> terms;
+  for (auto one = chain.rbegin(); one != chain.rend(); ++one) {
+    Value* a = value_of((*one)->args[1]);
+    terms.push_back({(*one)->args[1]->type.dtype, a, value_of((*one)->args[2])});
+  }
+  return dot4_chain_value(build_, target_, acc, terms);
+}
+
 Value* Lowering::make_value(const ExprNode& node) {
   const auto arg = [&](size_t i) { return value_of(node.args[i]); };
   switch (node.kind) {
@@ -433,10 +447,8 @@ Value* Lowering::make_value(const ExprNode& node) {
       return interleave_value(build_, arg(0), node.type.lanes / node.args[0]->type.lanes);
     case ExprKind::reduce:
       return reduce_value(build_, node.binary, node.args[0]->type, arg(0));
-    case ExprKind::dot4: {
-      Value *acc = arg(0), *a = arg(1);
-      return dot4_value(build_, target_, node.args[1]->type.dtype, acc, a, arg(2));
-    }
+    case ExprKind::dot4:
+      return chain_value(node);
   }
   CHECK(false, "kernel '{}': unknown expression kind {}", kernel_.name, static_cast<int>(node.kind));
 }

@@ -6,6 +6,8 @@
 
 #include <llvm/IR/IRBuilder.h>
 
+#include <vector>
+
 #include "ir/loop.h"
 #include "targets/target.h"
 
@@ -32,5 +34,12 @@ llvm::Value* reduce_value(llvm::IRBuilder<>& build, BinaryOp op, Type type, llvm
 // acc + sums of four products of bytes; `a` is u8 or i8, `b` i8. Exact on every target.
 llvm::Value* dot4_value(llvm::IRBuilder<>& build, const Target& target, DType a_dtype, llvm::Value* acc, llvm::Value* a,
                         llvm::Value* b);
+// The same for several products added to one sum.
+struct DotTerm {
+  DType a_dtype = DType::u8;
+  llvm::Value *a = nullptr, *b = nullptr;
+};
+llvm::Value* dot4_chain_value(llvm::IRBuilder<>& build, const Target& target, llvm::Value* acc,
+                              const std::vector<DotTerm>& terms);
 
 }  // namespace hearth
