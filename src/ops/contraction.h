@@ -14,8 +14,18 @@ struct ContractionAt {
   Buffer sum;                    // local f32 [1]: the running sum
 };
 
+// Another way to the same sums, for many rows: the panel's weights are made ready once, then every row reads what was
+// made.
+//
+//   parallel panel { vector lane { <prepare, around> { independent t { acc = 0; <products>; finish(...) } } } }
+struct ManyRows {
+  int64_t at_least = 0;                                         // rows
+  std::function<Stmt(const ContractionAt&, Stmt rows)> around;  // at.t and at.sum are not known there
+  std::function<Stmt(const ContractionAt&)> products;
+};
+
 // `products` adds every product of one row of x and one row of weights to at.sum.
 KernelBody contraction(Emit& emit, const TensorType& result, const WeightView& weight,
-                       const std::function<Stmt(const ContractionAt&)>& products);
+                       const std::function<Stmt(const ContractionAt&)>& products, const ManyRows* many = nullptr);
 
 }  // namespace hearth

@@ -35,9 +35,9 @@ Scheme q4_0() {
   scheme.name = "q4_0";
   scheme.block = kBlock;
   scheme.fields = {{"d", DType::f16, 1}, {"qs", DType::u8, 16}};
-  scheme.axes = {2, kHalf};
+  scheme.axes = {kBlock};
   scheme.code = [](const ReadField& read, const Axes& at, int lanes) {
-    return nibble(read(kQs, at[1], lanes), at[0]);
+    return nibble(read(kQs, at[0] % kHalf, lanes), at[0] / kHalf);
   };
   scheme.code_max = 15;
   scheme.zero = 8;

@@ -92,8 +92,8 @@ TEST(Product, MatmulIntIsExactOverIntegers) {
       SmallGraph g;
       g.size("n", 0, 64);
       g.output("y", integer_product(g, g.input("x", "f32", "n", std::to_string(columns)), g.matrix("w", w, storage, lanes), *find_scheme(storage)));
-      std::vector<float> x;
-      for (int64_t i = 0; i < 11 * columns; ++i)
+      std::vector<float> x;  // enough rows for unpacking first
+      for (int64_t i = 0; i < 35 * columns; ++i)
         x.push_back(static_cast<float>(i % kRowGroup == 5 ? (i % 64 == 5 ? 127 : -127) : chance.below(15) - 7));
       SCOPED_TRACE(fmt::format("{} in panels of {}", storage, lanes));
       const Truth truth = product(x, w);
@@ -113,7 +113,7 @@ TEST(Product, MatmulIntIsWithinTheRoundingOfItsRows) {
     SmallGraph g;
     g.size("n", 0, 64);
     g.output("y", integer_product(g, g.input("x", "f32", "n", std::to_string(columns)), g.matrix("w", w, storage, 8), *find_scheme(storage)));
-    const std::vector<float> x = chance.floats(9 * columns, 5);
+    const std::vector<float> x = chance.floats(33 * columns, 5);
     const std::vector<float> y = run_rows(g, target, x, columns);
     const Truth truth = product(x, w);
     for (size_t i = 0; i < y.size(); ++i) {
