@@ -6,7 +6,9 @@
 #include <limits>
 #include <utility>
 
+#include "base/check.h"
 #include "cases.h"
+#include "passes/lower.h"
 #include "tests/support/run_program.h"
 
 namespace hearth {
@@ -97,6 +99,50 @@ TEST(ExpandMath, TanhAndErfAreNearTheTruth) {
   EXPECT_LE(measure(UnaryOp::tanh, std::tanh, range(-20, 20, 200000)).absolute, 2e-7);
   EXPECT_LE(measure(UnaryOp::erf, std::erf, range(-6, 6, 200000)).absolute, 4e-7);
   EXPECT_LE(measure(UnaryOp::erf, std::erf, range(0.29f, 0.32f, 100000)).absolute, 4e-7);    // where its two parts meet
+}
+
+// An elementwise op of every value, through all passes.
+std::vector<float> computed(const std::string& op, std::vector<float> values) {
+  const size_t count = values.size();
+  values.resize((count + kChunk - 1) / kChunk * kChunk);
+  const auto graph = parse_graph(fmt::format(R"(size tokens in [1, 4096]
+%0 = input() {{columns = "1024", dtype = "f32", name = "x", rows = "tokens"}} : f32 [tokens, 1024]
+%1 = {}(%0) : f32 [tokens, 1024]
+output y = %1
+)", op));
+  CHECK(graph.ok(), "{}", graph.message());
+  Memory memory{{"x", as_bytes(values)}};
+  run_program(run_loop_passes(lower(*graph, Target{}), Target{}, {}), {{"tokens", static_cast<int64_t>(values.size()) / kChunk}}, memory);
+  std::vector<float> result = as_values<float>(memory["y"]);
+  result.resize(count);
+  return result;
+}
+
+double silu_of(double x) { return x / (1 + std::exp(-x)); }
+double gelu_of(double x) { return x / 2 * (1 + std::erf(x / std::sqrt(2.0))); }
+double gelu_tanh_of(double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / std::acos(-1.0)) * (x + 0.044715 * x * x * x))); }
+
+// The bounds are those of docs/IR.md: of |error| / |f(x)| and of |error| / max(1, |x|).
+TEST(ExpandMath, ActivationsAreNearTheTruth) {
+  constexpr double kUnbounded = std::numeric_limits<double>::infinity();    // where x is far below 0 it underflows to 0
+  struct Bound {
+    const char* op;
+    double (*truth)(double);
+    double relative, absolute;
+  };
+  for (const Bound& bound : {Bound{"silu", silu_of, 2e-7, 1.2e-7},
+                             {"gelu", gelu_of, kUnbounded, 1.8e-7},
+                             {"gelu_tanh", gelu_tanh_of, kUnbounded, 1.1e-7}}) {
+    const std::vector<float> values = range(-80, 80, 100000), got = computed(bound.op, values);
+    double relative = 0, absolute = 0;
+    for (size_t i = 0; i < values.size(); ++i) {
+      const double x = static_cast<double>(values[i]), want = bound.truth(x), off = std::fabs(static_cast<double>(got[i]) - want);
+      if (want != 0 && !(off / std::fabs(want) <= relative)) relative = off / std::fabs(want);
+      if (!(off / std::fmax(1, std::fabs(x)) <= absolute)) absolute = off / std::fmax(1, std::fabs(x));
+    }
+    EXPECT_LE(relative, bound.relative) << bound.op;
+    EXPECT_LE(absolute, bound.absolute) << bound.op;
+  }
 }
 
 TEST(ExpandMath, EndsAreAsDescribed) {
