@@ -27,11 +27,11 @@ typedef void (*hearth_progress)(void* user, const char* stage, double done, doub
 /* Where MODEL is: an existing path as it is, else a name in the Hugging Face caches. options: {"model", "hub"}. */
 int hearth_locate(const char* options_json, char** path);
 
-/* Bakes. options: {"model", "out", "quant", "kv" ("f16"|"q8_0"), "target", "threads", "dump", "hub"}. */
+/* Bakes. options: {"model", "out", "quant", "kv" ("f16"|"q8_0"), "activations" ("f32"|"bf16"), "target", "threads", "dump", "hub"}. */
 int hearth_bake(const char* options_json, hearth_progress progress, void* user);
 
 /* Opens MODEL (folder, .gguf, artifact, or cached name), baking it into the cache first where needed.
- * options: {"model", "quant", "kv", "target", "threads", "context", "chunk", "cache" (folder, "" = no cache),
+ * options: {"model", "quant", "kv", "activations", "target", "threads", "context", "chunk", "cache" (folder, "" = no cache),
  * "on_full" ("fail"|"slide"), "hub" ([folders of Hugging Face caches]), "dump"}. */
 int hearth_open(const char* options_json, hearth_progress progress, void* user, hearth_model** model);
 void hearth_close(hearth_model* model);

@@ -81,7 +81,7 @@ std::string_view name_of(Finish finish) {
 
 Result<Done> bake_to(const char* options_json, const OnProgress& on_progress) {
   TRY(const Options options,
-      Options::parse(options_json, "bake", {"model", "out", "quant", "kv", "target", "threads", "dump", "hub"}));
+      Options::parse(options_json, "bake", {"model", "out", "quant", "kv", "activations", "target", "threads", "dump", "hub"}));
   TRY(const ModelOptions model, ModelOptions::read(options));
   TRY(Order order, order_of(model, on_progress));
   TRY(order.out, options.text("out", ""));

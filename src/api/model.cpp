@@ -88,6 +88,10 @@ Result<Done> check_plain(const ModelOptions& options, const std::string& path, c
   if (!options.kv.empty()) {
     return error("model: '{}' is baked already, --kv {} has no effect on it; bake its source again", path, options.kv);
   }
+  if (!options.activations.empty()) {
+    return error("model: '{}' is baked already, --activations {} has no effect on it; bake its source again", path,
+                 options.activations);
+  }
   if (options.target != "native" && options.target != artifact.interface().target) {
     return error("model: '{}' is baked for {}, --target {} has no effect on it; bake its source again", path,
                  artifact.interface().target, options.target);
@@ -98,7 +102,7 @@ Result<Done> check_plain(const ModelOptions& options, const std::string& path, c
 }  // namespace
 
 const std::vector<std::string>& ModelOptions::keys() {
-  static const std::vector<std::string> keys = {"model", "quant", "kv",      "target", "threads", "context",
+  static const std::vector<std::string> keys = {"model", "quant", "kv", "activations", "target", "threads", "context",
                                                 "chunk", "cache", "on_full", "hub",    "dump"};
   return keys;
 }
@@ -108,6 +112,7 @@ Result<ModelOptions> ModelOptions::read(const Options& options) {
   TRY(read.model, options.text("model", ""));
   TRY(read.quant, options.text("quant", ""));
   TRY(read.kv, options.text("kv", ""));
+  TRY(read.activations, options.text("activations", ""));
   TRY(read.target, options.text("target", "native"));
   if (read.target.empty()) read.target = "native";
   TRY(read.dump, options.text("dump", ""));
@@ -132,6 +137,7 @@ Result<Order> order_of(const ModelOptions& options, const OnProgress& on_progres
   order.model = path;
   order.quant = options.quant;
   order.kv = options.kv;
+  order.activations = options.activations;
   order.target = options.target;
   order.dump = options.dump;
   order.threads = options.threads;

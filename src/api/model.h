@@ -14,7 +14,7 @@
 namespace hearth {
 
 struct ModelOptions {
-  std::string model, quant, kv, target = "native", dump;
+  std::string model, quant, kv, activations, target = "native", dump;
   std::string cache;                     // folder; "": bake to a temporary file that goes away
   std::vector<std::string> hub;          // folders of Hugging Face caches
   int threads = 0;

@@ -15,6 +15,7 @@
 #include "ops/op.h"
 #include "passes/lower.h"
 #include "passes/pass.h"
+#include "passes/round_activations.h"
 #include "passes/split_by_time.h"
 #include "passes/store_kv.h"
 
@@ -29,21 +30,25 @@ struct Compiled {
 };
 
 struct Choices {
-  std::string quant, kv;
+  std::string quant, kv, activations;
   Target target;
 };
 
-Result<std::string> chosen_kv(const std::string& asked) {
-  const auto& known = kv_types();
-  if (asked.empty() || std::find(known.begin(), known.end(), asked) != known.end()) return asked.empty() ? "f16" : asked;
-  return error("bake: got --kv {}, want {}", asked, fmt::join(known, " or "));
+// What was asked for if it is known, and the first of the known where nothing was.
+Result<std::string> one_of(const std::vector<std::string>& known, const std::string& flag, const std::string& asked) {
+  if (asked.empty() || std::find(known.begin(), known.end(), asked) != known.end()) return asked.empty() ? known[0] : asked;
+  return error("bake: got --{} {}, want {}", flag, asked, fmt::join(known, " or "));
 }
 
 Result<Choices> choose(const Checkpoint& checkpoint, const Order& order) {
   Choices choices;
   TRY(choices.quant, chosen_quant(checkpoint, order.quant));
-  TRY(choices.kv, chosen_kv(order.kv));
+  TRY(choices.kv, one_of(kv_types(), "kv", order.kv));
+  TRY(choices.activations, one_of(activation_types(), "activations", order.activations));
   TRY(choices.target, find_target(order.target));
+  if (choices.activations == "bf16" && !choices.target.bf16_dot)
+    return error("bake: got --activations bf16 for '{}', want a target with bf16 dot products, such as x86-64-v4-vnni",
+                 choices.target.name);
   return choices;
 }
 
@@ -57,6 +62,7 @@ Result<Compiled> compile(const Checkpoint& checkpoint, const Choices& choices, c
   out.plans = describe_plans(out.model.graph, plans, choices.quant);
   Graph graph = store_kv(out.model.graph, choices.kv);
   graph = wrap_params(graph, plans);                                         // each param becomes decode(encode(w))
+  graph = round_activations(graph, choices.activations);
   graph = run_graph_passes(graph, target, watch, Verify::last);
   Timed timed = split_by_time(graph);                                        // needs only weights | needs a token
   out.prepare = std::move(timed.prepare);
@@ -126,6 +132,7 @@ Result<Done> bake(const Order& order) {
   for (const auto& [key, value] : compiled.plans.items()) interface.model.details[key] = value;
   interface.model.details["quant"] = choices.quant;
   interface.model.details["kv"] = choices.kv;
+  interface.model.details["activations"] = choices.activations;
   interface.model.details["quant_asked"] = order.quant;
   interface.model.details["code_bytes"] = code.bytes.size();
   ThreadPool pool(thread_count(order));
@@ -135,7 +142,8 @@ Result<Done> bake(const Order& order) {
 Result<std::string> cache_key(const Checkpoint& checkpoint, const Order& order) {
   TRY(const Choices choices, choose(checkpoint, order));
   const std::string quant = choices.quant == "as stored" ? "stored" : choices.quant;
-  return fmt::format("{}-{}-kv_{}-{}-{}", checkpoint.identity, quant, choices.kv, choices.target.name, HEARTH_COMPILER_HASH);
+  return fmt::format("{}-{}-kv_{}-x_{}-{}-{}", checkpoint.identity, quant, choices.kv, choices.activations, choices.target.name,
+                     HEARTH_COMPILER_HASH);
 }
 
 Result<std::string> ir_after(const Order& order, const std::string& pass) {

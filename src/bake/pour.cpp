@@ -54,21 +54,33 @@ int64_t stored_row(const Source& source, int64_t r) {
   return head * size + (within % half) * 2 + within / half;
 }
 
-Storage2D storage_named(const std::string& name) {
-  const Scheme* scheme = find_scheme(name);
-  return scheme ? storage_of(*scheme) : storage_of(*dtype_of(name));
-}
+// How rows are packed: what a `pack` node says, and row order for everything else.
+struct Packing {
+  std::string storage;
+  int64_t panel = 1, together = 1;
 
-std::string pack_name(const std::string& storage, int64_t panel) { return fmt::format("pack_{}_{}", storage, panel); }
+  explicit Packing(const Node& node) : storage(node.text("storage")) {
+    if (node.op != "pack") return;
+    panel = node.integer("panel");
+    together = node.integer("together", 1);
+  }
+  Storage2D elements() const {
+    const Scheme* scheme = find_scheme(storage);
+    return scheme ? storage_of(*scheme) : storage_of(*dtype_of(storage), static_cast<int>(together));
+  }
+  std::string kernel() const { return fmt::format("pack_{}x{}_{}", storage, together, panel); }
+};
+
 std::string encode_name(const std::string& scheme, const std::string& from) { return fmt::format("encode_{}_{}", scheme, from); }
 
 // The kernels a prepare graph needs, by name.
 std::map<std::string, Kernel> kernels_of(const Graph& graph) {
   std::map<std::string, Kernel> kernels;
   for (const Node& node : graph.nodes) {
-    if (node.op == "pack")
-      kernels[pack_name(node.text("storage"), node.integer("panel"))] =
-          pack_kernel(storage_named(node.text("storage")), Layout{static_cast<int>(node.integer("panel"))});
+    if (node.op == "pack") {
+      const Packing packing(node);
+      kernels[packing.kernel()] = pack_kernel(packing.elements(), Layout{static_cast<int>(packing.panel)});
+    }
     if (node.op == "encode")
       kernels[encode_name(node.text("scheme"), node.text("from"))] =
           encode_kernel(*find_scheme(node.text("scheme")), *dtype_of(node.text("from")));
@@ -129,13 +141,12 @@ class Pourer {
     const Node& node = graph_[v];
     if (node.op == "constant") return pour_constant(node, to);
     if (node.op == "widen") return pour_vector(node, to);
-    const int64_t panel = node.op == "pack" ? node.integer("panel") : 1;
     const Value rows = node.op == "pack" ? node.args[0] : v;
     std::vector<Value> parts{rows};
     if (graph_[rows].op == "concat_rows") parts = graph_[rows].args;
     std::vector<Source> sources;
     for (Value part : parts) sources.push_back(source_of(graph_, part, checkpoint_));
-    pour_rows(sources, panel, graph_.type(rows).shape[1].value(), node.text("storage"), to);
+    pour_rows(sources, Packing(node), graph_.type(rows).shape[1].value(), to);
   }
 
   static void pour_constant(const Node& node, std::span<std::byte> to) {
@@ -160,8 +171,8 @@ class Pourer {
   }
 
   // Rows of all sources in strips of whole panels: gathered (and encoded) into a strip, then packed.
-  void pour_rows(const std::vector<Source>& sources, int64_t panel, int64_t row_bytes, const std::string& storage,
-                 std::span<std::byte> to) {
+  void pour_rows(const std::vector<Source>& sources, const Packing& packing, int64_t row_bytes, std::span<std::byte> to) {
+    const int64_t panel = packing.panel;
     int64_t total = 0;
     for (const Source& source : sources) total += source.rows;
     const int64_t strip_rows = std::max<int64_t>(panel, kStripBytes / row_bytes / panel * panel);
@@ -178,8 +189,8 @@ class Pourer {
       const int64_t panels = (rows + panel - 1) / panel;
       std::vector<int64_t> row_map(static_cast<size_t>(panels * panel), -1);
       for (int64_t r = 0; r < rows; ++r) row_map[static_cast<size_t>(r)] = r;
-      const int64_t blocks = row_bytes / storage_named(storage).block_bytes;
-      call(pack_name(storage, panel), {strip.data(), row_map.data(), out}, {.panels = panels, .blocks_per_row = blocks}, panels);
+      const int64_t blocks = row_bytes / packing.elements().block_bytes;
+      call(packing.kernel(), {strip.data(), row_map.data(), out}, {.panels = panels, .blocks_per_row = blocks}, panels);
     }
   }
 

@@ -386,6 +386,7 @@ Expr fold(const ExprNode& node) {
       return fold_reduce(node);
     case ExprKind::dot4:
       return fold_dot4(node);
+    case ExprKind::dot2:
     case ExprKind::constant:
     case ExprKind::var:
     case ExprKind::size:

@@ -127,6 +127,9 @@ class Machine {
       case StepKind::dot4:
         dot4(s);
         return true;
+      case StepKind::dot2:
+        dot2_lanes(&at<float>(s.a), &at<uint16_t>(s.b), &at<uint16_t>(s.c), &at<float>(s.out), s.lanes);
+        return true;
       case StepKind::gather:
         return gather(s);
       case StepKind::scatter:

@@ -342,7 +342,24 @@ constexpr auto kBinary = binary_table(kAllTypes);
 constexpr auto kUnary = unary_table(kAllTypes);
 constexpr auto kCast = cast_table(kAllTypes);
 
+float without_denormal(float x) { return std::fabs(x) < 0x1p-126f ? std::copysign(0.0f, x) : x; }
+
+// Tiny is what rounds to less than 2^-126 with 24 bits; f64 holds such sums of a bf16 product and an f32 well enough to tell.
+float fma_without_denormals(float a, float b, float c) {
+  const float sum = std::fma(a, b, c);
+  const bool tiny = std::fabs(std::fma(double{a}, double{b}, double{c})) < 0x1.ffffffp-127;
+  return tiny ? std::copysign(0.0f, sum) : sum;
+}
+
 }  // namespace
+
+void dot2_lanes(const float* acc, const uint16_t* a, const uint16_t* b, float* out, int lanes) {
+  const auto wide = [](uint16_t bits) { return without_denormal(bf16_to_f32(bits)); };
+  for (int i = 0; i < lanes; i++) {
+    const float odd = fma_without_denormals(wide(a[2 * i + 1]), wide(b[2 * i + 1]), without_denormal(acc[i]));
+    out[i] = fma_without_denormals(wide(a[2 * i]), wide(b[2 * i]), odd);
+  }
+}
 
 UnaryFn unary_fn(UnaryOp op, DType type) { return kUnary[static_cast<int>(type)][static_cast<int>(op)]; }
 BinaryFn binary_fn(BinaryOp op, DType type) { return kBinary[static_cast<int>(type)][static_cast<int>(op)]; }

@@ -69,6 +69,13 @@ Result<Type> type_of_dot4(const Type& acc, const Type& a, const Type& b) {
   return acc;
 }
 
+Result<Type> type_of_dot2(const Type& acc, const Type& a, const Type& b) {
+  if (acc.dtype != DType::f32 || a != Type{DType::bf16, 2 * acc.lanes} || b != a) {
+    return error("dot2 got {}, {}, {}, want f32 xN, bf16 x2N, bf16 x2N", text_of(acc), text_of(a), text_of(b));
+  }
+  return acc;
+}
+
 Result<Type> type_of_load(const ExprNode& node) {
   if (!node.buffer) return error("a load needs a buffer");
   if (node.args.empty() || node.args.size() > 2)
@@ -187,6 +194,9 @@ Result<Type> type_by_kind(const ExprNode& node) {
     case ExprKind::dot4:
       TRY_DONE(want_args(node, 3));
       return type_of_dot4(node.args[0]->type, node.args[1]->type, node.args[2]->type);
+    case ExprKind::dot2:
+      TRY_DONE(want_args(node, 3));
+      return type_of_dot2(node.args[0]->type, node.args[1]->type, node.args[2]->type);
   }
   return error("unknown kind of expression");
 }
@@ -318,6 +328,7 @@ Expr reduce(BinaryOp op, Expr a) {
   return make(std::move(node));
 }
 
+Expr dot2(Expr acc, Expr a, Expr b) { return make(ExprKind::dot2, {std::move(acc), std::move(a), std::move(b)}); }
 Expr dot4(Expr acc, Expr a, Expr b) { return make(ExprKind::dot4, {std::move(acc), std::move(a), std::move(b)}); }
 
 namespace {

@@ -279,6 +279,7 @@ Result<ExprParser::Tree> ExprParser::parse_call(const Token& word, int nesting) 
                {"ramp", ExprKind::ramp, 2},
                {"bitcast", ExprKind::bitcast, 1},
                {"dot4", ExprKind::dot4, 3},
+               {"dot2", ExprKind::dot2, 3},
                {"broadcast", ExprKind::broadcast, 1},
                {"interleave", ExprKind::interleave, 1}};
   for (const auto& row : kRest) {

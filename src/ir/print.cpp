@@ -18,7 +18,7 @@ bool is_reserved(std::string_view word) {
       "size",       "buffer",     "kernel",     "launch",  "arena",  "let",   "alloc",     "if",
       "else",       "barrier",    "prefetch",   "call",       "where",   "true",   "false", "min",       "max",
       "fma",        "select",     "cast",       "bitcast", "bits",   "ramp",  "broadcast", "interleave",
-      "reduce_add", "reduce_min", "reduce_max", "dot4",    "extent", "when",  "in",        "offset"};
+      "reduce_add", "reduce_min", "reduce_max", "dot2", "dot4",    "extent", "when",  "in",        "offset"};
   for (std::string_view known : kWords) {
     if (known == word) return true;
   }
@@ -131,6 +131,8 @@ class Printer {
         return call(reduce_name(e->binary), *e);
       case ExprKind::dot4:
         return call("dot4", *e);
+      case ExprKind::dot2:
+        return call("dot2", *e);
     }
     return "<unknown>";
   }

@@ -160,6 +160,9 @@ class Compiler {
       case ExprKind::interleave:
         step->kind = StepKind::interleave;
         break;
+      case ExprKind::dot2:
+        step->kind = StepKind::dot2;
+        break;
       default:
         step->kind = StepKind::dot4;
         step->unsigned_a = node.args[1]->type.dtype == DType::u8;

@@ -21,6 +21,7 @@ enum class StepKind {
   interleave,
   reduce,
   dot4,
+  dot2,
   load,
   gather,
   store,

@@ -41,6 +41,7 @@ struct WeightView {
     Index axes;                          // the last is the base of `lanes` neighbours
   };
   std::function<Expr(const At&, int lanes)> value;       // f32
+  std::function<Expr(const At&)> pair;                   // a block of two bf16 as stored; empty: it is none
   // The affine integer view: value = scale * (code - zero) + offset; scale and offset do not depend on the last axis.
   std::function<Expr(const At&, int lanes)> code;        // u8 or i8; empty: no integer view
   std::function<Expr(const At&)> scale, offset;          // f32; offset empty: none

@@ -120,6 +120,7 @@ class Vectorizer {
       case ExprKind::cast: return cast(type, wide(e->args[0]));
       case ExprKind::bitcast: return bitcast(type, wide(e->args[0]));
       case ExprKind::dot4: return dot4(both(e->args[0]), both(e->args[1]), both(e->args[2]));
+      case ExprKind::dot2: return dot2(both(e->args[0]), both(e->args[1]), both(e->args[2]));
       case ExprKind::interleave: return interleave(wide(e->args[0]), type.lanes / wide(e->args[0])->type.lanes);
       case ExprKind::broadcast:
         CHECK(e->args[0]->type.lanes == 1, "a vector is broadcast in each lane");

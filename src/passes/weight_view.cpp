@@ -8,12 +8,15 @@
 namespace hearth {
 namespace {
 
-WeightView plain_view(const std::function<ReadField(const WeightView::At&)>& fields) {
+// Plain elements: a block is one, or two that lie together.
+WeightView plain_view(int together, const std::function<ReadField(const WeightView::At&)>& fields) {
   WeightView view;
+  view.axes = {together};
   view.value = [=](const WeightView::At& at, int lanes) {
-    CHECK(lanes == 1, "a plain weight has one element a block, not {}", lanes);
-    return cast(DType::f32, fields(at)(0, Expr(0), lanes));
+    CHECK(lanes == 1, "a plain weight is read one by one, not {} together", lanes);
+    return cast(DType::f32, fields(at)(0, at.axes[0], lanes));
   };
+  if (together == 2) view.pair = [=](const WeightView::At& at) { return fields(at)(0, Expr(0), 2); };
   return view;
 }
 
@@ -24,14 +27,15 @@ WeightView weight_view(const Node& node, Buffer bytes) {
   const Scheme* named = find_scheme(storage_name);
   const auto plain = dtype_of(storage_name);
   CHECK(named || plain, "no storage '{}'", storage_name);
-  const Storage2D storage = named ? storage_of(*named) : storage_of(*plain);
+  const int together = static_cast<int>(node.integer("together", 1));
+  const Storage2D storage = named ? storage_of(*named) : storage_of(*plain, together);
   const Layout layout{static_cast<int>(node.integer("panel", 1))};
   const Scheme* scheme = named && layout.rows > 1 && named->in_panels ? named->in_panels.get() : named;
   const Expr blocks(node.integer("columns") / storage.block);
   const auto fields = [=](const WeightView::At& at) {
     return read_fields(storage, layout, bytes, at.panel, at.row, at.block, blocks);
   };
-  WeightView view = scheme ? WeightView{} : plain_view(fields);
+  WeightView view = scheme ? WeightView{} : plain_view(together, fields);
   view.panel_rows = layout.rows;
   view.block = storage.block;
   if (!scheme) return view;

@@ -56,13 +56,17 @@ Storage2D storage_of(const Scheme& scheme) {
   return storage;
 }
 
-Storage2D storage_of(DType plain) { return {{{std::string(name_of(plain)), plain, 1}}, 1, bytes_of(plain), {}, {}}; }
+Storage2D storage_of(DType plain, int together) {
+  CHECK(together == 1 || (together == 2 && plain == DType::bf16), "{} of {} together", together, name_of(plain));
+  return {{{std::string(name_of(plain)), plain, together}}, together, together * bytes_of(plain), {}, {}};
+}
 
 const std::vector<Field>& fields_of(const Storage2D& storage, const Layout& layout) {
   return layout.rows == 1 || storage.panel_fields.empty() ? storage.fields : storage.panel_fields;
 }
 
 int interleave_of(const Field& field) {
+  if (field.dtype == DType::bf16 && field.count == 2) return 2;
   return bytes_of(field.dtype) == 1 && field.count / field.slices % 4 == 0 ? 4 : 1;
 }
 

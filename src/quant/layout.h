@@ -3,10 +3,10 @@
 // A panel holds `rows` rows side by side. Within a panel the blocks follow each other along k; within a block the
 // fields follow each other; within a field elements come in chunks of `interleave` with all rows' chunks side by side:
 //     [panel][block][field][element / interleave][row][element % interleave]
-// interleave is 4 for byte fields whose count is a multiple of 4 (what dot4 eats), else 1.
+// interleave is 4 for byte fields whose count is a multiple of 4 (what dot4 eats), 2 for pairs of bf16 (what dot2 eats), else 1.
 // Fields cut in slices (Field::slices) come last, slice by slice: [fields in one piece][slice][a slice of each field].
 // rows = 1 is exactly GGUF's byte order; panels keep a block as the scheme's form for panels says, if it has one. Plain
-// element types (f32, f16, bf16) are a block of one field of one element. The number of rows is padded with zero bytes
+// element types (f32, f16, bf16) are a block of one field of one element, or of two that lie together. The number of rows is padded with zero bytes
 // to whole panels.
 #pragma once
 
@@ -24,7 +24,7 @@ struct Storage2D {
   std::function<Stmt(Buffer rows, Buffer panels)> arrange;  // one block of `fields` -> one of `panel_fields`
 };
 Storage2D storage_of(const Scheme& scheme);
-Storage2D storage_of(DType plain);
+Storage2D storage_of(DType plain, int together = 1);   // neighbours of a row that make a block: 1, or 2 bf16
 
 struct Layout {
   int rows = 1;                  // rows a panel

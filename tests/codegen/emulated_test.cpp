@@ -29,6 +29,7 @@ TEST(Aarch64, Arithmetic) { expect_emulated_agreement(arithmetic_trials({1, 16})
 TEST(Aarch64, Casts) { expect_emulated_agreement(cast_trials({1, 8}), 102); }
 TEST(Aarch64, Lanes) { expect_emulated_agreement(lane_trials(), 103); }
 TEST(Aarch64, Dot4) { expect_emulated_agreement(dot4_trials(), 104); }
+TEST(Aarch64, Dot2) { expect_emulated_agreement(dot2_trials(), 109); }
 TEST(Aarch64, Constants) { expect_emulated_agreement(constant_trials(), 108); }
 TEST(Aarch64, Memory) { expect_emulated_agreement(memory_trials(), 105); }
 TEST(Aarch64, Statements) { expect_emulated_agreement(statement_trials(), 106); }

@@ -186,6 +186,36 @@ Trials dot4_trials() {
   return trials;
 }
 
+// Any bits, and operands whose products and sums lie where numbers become denormal.
+Trials dot2_trials() {
+  Trials trials;
+  for (const int lanes : {1, 2, 3, 4, 8, 16, 24, 32}) {
+    const Type sum{DType::f32, lanes}, word{DType::u32, lanes}, pairs{DType::bf16, lanes * 2}, halves{DType::u16, lanes * 2};
+    const std::vector<Type> types = {sum, pairs, pairs};
+    trials.trials.push_back(
+        elementwise(label("dot2", sum), types, [](const auto& in) { return dot2(in[0], in[1], in[2]); }));
+    const auto below = [&](const Expr& x, int exponents, int least) {       // exponents least .. least + exponents - 1
+      const Expr bits = bitcast(halves, x);
+      const Expr exponent = ((bits >> constant_int(halves, 7)) & constant_int(halves, exponents - 1)) + constant_int(halves, least);
+      return bitcast(pairs, (bits & constant_int(halves, 0x807f)) | (exponent << constant_int(halves, 7)));
+    };
+    trials.trials.push_back(elementwise(label("dot2_small", sum), types, [&](const auto& in) {
+      const Expr small = bitcast(sum, bitcast(word, in[0]) & constant_int(word, 0x83ffffff));
+      return dot2(small, below(in[1], 32, 50), below(in[2], 16, 48));
+    }));
+    trials.trials.push_back(elementwise(label("dot2_usual", sum), types, [&](const auto& in) {
+      const Expr usual = bitcast(sum, (bitcast(word, in[0]) & constant_int(word, 0x83ffffff)) | constant_int(word, 0x3c000000));
+      return dot2(usual, below(in[1], 8, 122), below(in[2], 8, 122));
+    }));
+    const auto all = [&](uint32_t bits) { return bitcast(sum, constant_int(word, bits)); };
+    const auto both = [&](uint32_t bits) { return bitcast(pairs, constant_int(word, bits)); };
+    trials.trials.push_back(elementwise(label("dot2_edge", sum), types, [&](const auto& in) {   // 2^-126 - 2^-150 is too small
+      return dot2(all(0x00800000), both(0x00009a00), both(0x00001a00)) + in[0] * constant(sum, 0);
+    }));
+  }
+  return trials;
+}
+
 // Which zero and which side of a NaN comes out is law, also where an operand is known.
 void add_bounds(Trials& trials) {
   int count = 0;

@@ -19,6 +19,7 @@ Trials division_trials();
 Trials cast_trials(const std::vector<int>& lanes);
 Trials lane_trials();  // broadcast, interleave, ramp, reduce, bitcast
 Trials dot4_trials();
+Trials dot2_trials();
 Trials constant_trials();
 Trials memory_trials();                          // masks, gathers, scatters, bytes read as other types
 Trials statement_trials();                       // loops of each kind, locals, when, let, sizes

@@ -110,6 +110,29 @@ TEST(Interpret, ReduceFoldsHalves) {
   EXPECT_EQ(run.y[0], ((a[0] + a[4]) + (a[2] + a[6])) + ((a[1] + a[5]) + (a[3] + a[7])));
 }
 
+TEST(Interpret, Dot2AddsTheOddProductFirstAndKnowsNoDenormals) {
+  Runner run;
+  const auto one = [&](float acc, float a0, float b0, float a1, float b1) {
+    run.a[0] = acc;
+    const float values[] = {a0, a1, b0, b1};
+    for (int k = 0; k < 4; k++) {
+      const uint32_t bits = std::bit_cast<uint32_t>(values[k]) >> 16;
+      run.b[2 * k] = static_cast<uint8_t>(bits);
+      run.b[2 * k + 1] = static_cast<uint8_t>(bits >> 8);
+    }
+    EXPECT_EQ(run("y[0] = dot2(a[0], b:bf16x2[0], b:bf16x2[2]);"), "fine");
+    return run.y[0];
+  };
+  EXPECT_EQ(one(1, 2, 3, 4, 5), 27);
+  EXPECT_EQ(one(0x1p24f, -0x1p12f, 0x1p12f, 1, 1), 0);          // 2^24 + 1 rounds to 2^24 before the even product comes
+  EXPECT_EQ(one(0x1p24f, 1, 1, -0x1p12f, 0x1p12f), 1);
+  EXPECT_EQ(one(0x1p-130f, 1, 0x1p-130f, 0, 0), 0);             // denormal operands
+  EXPECT_EQ(one(0, 0x1p-70f, 0x1p-70f, 0, 0), 0);               // a denormal product
+  EXPECT_EQ(one(0x1p-126f, -0x1p-75f, 0x1p-75f, 0, 0), 0);      // rounds to 2^-126 as a denormal only
+  EXPECT_EQ(one(0x1p-126f, -0x1p-76f, 0x1p-75f, 0, 0), 0x1p-126f);
+  EXPECT_TRUE(std::signbit(one(-0x1p-126f, 0x1p-75f, 0x1p-75f, 0, 0)));
+}
+
 TEST(Interpret, Dot4AndWiderElements) {
   Runner run;
   for (int k = 0; k < 64; k++) run.b[k] = static_cast<uint8_t>(200 + 3 * k);

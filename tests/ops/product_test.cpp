@@ -77,6 +77,41 @@ TEST(Product, MatmulIsNearTheTruthInEveryStorage) {
     }
 }
 
+TEST(Product, PairsGiveTheBitsOfSingles) {
+  for (const Target& target : kTargets)
+    for (const int64_t columns : {40, 42}) {
+      Chance chance(17);
+      const int64_t lanes = target.lanes_f32();
+      const Matrix w = random_matrix("bf16", 2 * lanes - 3, columns, chance);
+      const std::vector<float> x = chance.floats(11 * columns);
+      SmallGraph singles, pairs;
+      for (SmallGraph* g : {&singles, &pairs}) {
+        g->size("n", 0, 64);
+        const Value weight = g == &pairs ? g->pairs("w", w, lanes) : g->matrix("w", w, "bf16", lanes);
+        g->output("y", (*g)("matmul", {g->input("x", "f32", "n", std::to_string(columns)), weight}));
+      }
+      EXPECT_EQ(run_rows(pairs, target, x, columns), run_rows(singles, target, x, columns)) << columns << " in panels of " << lanes;
+    }
+}
+
+TEST(Product, RoundedRowsAreNearTheTruthOfWhatTheyAreRoundedTo) {
+  for (const Target& target : kTargets)
+    for (const int64_t columns : {40, 42}) {
+      Chance chance(18);
+      const int64_t lanes = target.lanes_f32();
+      const Matrix w = random_matrix("bf16", 2 * lanes - 3, columns, chance);
+      SmallGraph g;
+      g.size("n", 0, 64);
+      g.output("y", g("matmul", {g("round_rows", {g.input("x", "f32", "n", std::to_string(columns))}), g.pairs("w", w, lanes)}));
+      std::vector<float> x = chance.floats(11 * columns);
+      const std::vector<float> y = run_rows(g, target, x, columns);
+      for (float& value : x) value = bf16_to_f32(f32_to_bf16(value));
+      SCOPED_TRACE(fmt::format("{} columns in panels of {}", columns, lanes));
+      const Truth truth = product(x, w);
+      expect_near(y, truth.values, truth.magnitudes, 1e-6);
+    }
+}
+
 Value integer_product(SmallGraph& g, Value x, Value w, const Scheme& scheme) {
   const Attrs attrs{{"sum_group", int64_t{scheme.group()}}, {"sum_values", int64_t{scheme.offset ? 1 : 0}}};
   return g("matmul_int", {g("quantize_rows", {x}, attrs), w}, attrs);

@@ -81,10 +81,10 @@ inline Matrix random_matrix(const std::string& storage, int64_t rows, int64_t co
   return matrix;
 }
 
-inline std::vector<std::byte> packed(const Matrix& matrix, const std::string& storage_name, int64_t panel) {
+inline std::vector<std::byte> packed(const Matrix& matrix, const std::string& storage_name, int64_t panel, int together = 1) {
   if (panel == 1) return matrix.bytes;
   const Scheme* scheme = find_scheme(storage_name);
-  const Storage2D storage = scheme ? storage_of(*scheme) : storage_of(*dtype_of(storage_name));
+  const Storage2D storage = scheme ? storage_of(*scheme) : storage_of(*dtype_of(storage_name), together);
   const int64_t panels = (matrix.rows + panel - 1) / panel, blocks = matrix.columns / storage.block;
   std::vector<int64_t> rows;
   for (int64_t r = 0; r < panels * panel; ++r) rows.push_back(r < matrix.rows ? r : -1);
@@ -115,6 +115,13 @@ class SmallGraph {
     const int64_t bytes = static_cast<int64_t>(weights_[name].size());
     const Value weight = build_("weight", {}, {{"name", name}, {"dtype", std::string("u8")}, {"elements", bytes}});
     return build_("decode", {weight}, {{"storage", storage}, {"rows", matrix.rows}, {"columns", matrix.columns}, {"panel", panel}});
+  }
+  // bf16 whose neighbours lie together.
+  Value pairs(const std::string& name, const Matrix& matrix, int64_t panel) {
+    const Value decode = this->matrix(name, matrix, "bf16", panel);
+    weights_[name] = packed(matrix, "bf16", panel, 2);
+    build_.graph.nodes[static_cast<size_t>(decode)].attrs["together"] = int64_t{2};
+    return decode;
   }
 
   // Every op a kernel of its own; fused; and after all loop passes. `memory`: inputs and states before, everything after.

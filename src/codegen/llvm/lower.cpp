@@ -449,6 +449,10 @@ Value* Lowering::make_value(const ExprNode& node) {
       return reduce_value(build_, node.binary, node.args[0]->type, arg(0));
     case ExprKind::dot4:
       return chain_value(node);
+    case ExprKind::dot2: {
+      Value *acc = arg(0), *a = arg(1);
+      return dot2_value(build_, target_, acc, a, arg(2));
+    }
   }
   CHECK(false, "kernel '{}': unknown expression kind {}", kernel_.name, static_cast<int>(node.kind));
 }

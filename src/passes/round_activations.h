@@ -1,0 +1,16 @@
+// round_activations: what rows are rounded to where they meet bf16 weights enters the graph: nothing (f32), or bf16.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+
+namespace hearth {
+
+const std::vector<std::string>& activation_types();      // "f32", "bf16"
+
+// matmul(x, decode(w)), w bf16 -> matmul(round_rows(x), decode(w)) where `type` is bf16; CHECKs that the type is known.
+Graph round_activations(const Graph& graph, const std::string& type);
+
+}  // namespace hearth
