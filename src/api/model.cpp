@@ -6,6 +6,7 @@
 #include <atomic>
 #include <filesystem>
 
+#include "api/seen.h"
 #include "api/sources.h"
 #include "weights/checkpoint.h"
 
@@ -67,6 +68,12 @@ Result<Artifact> bake_for_now(const Order& order) {
 }
 
 Result<Artifact> open_cached(const ModelOptions& options, const Order& order) {
+  // A source seen before is not read at all: its vocabulary alone would take longer than the rest of a warm start.
+  const std::string stamps = stamps_of(order), seen = find_seen(options.cache, stamps);
+  if (!seen.empty() && options.dump.empty()) {
+    auto artifact = Artifact::open(fmt::format("{}/{}.hearth", options.cache, seen));
+    if (artifact.ok()) return artifact;
+  }
   TRY(const Checkpoint checkpoint, open_checkpoint(order.model));
   TRY(const std::string key, cache_key(checkpoint, order));
   TRY_DONE(make_folder(options.cache));
@@ -74,10 +81,14 @@ Result<Artifact> open_cached(const ModelOptions& options, const Order& order) {
   std::error_code failed;
   if (fs::exists(path, failed) && options.dump.empty()) {
     auto artifact = Artifact::open(path);
-    if (artifact.ok()) return artifact;          // a damaged one is baked again
+    if (artifact.ok()) {
+      note_seen(options.cache, stamps, key);
+      return artifact;
+    }                                            // a damaged one is baked again
   }
   remove_stale_parts(options.cache);
   TRY_DONE(bake_into(order, path));
+  note_seen(options.cache, stamps, key);
   return Artifact::open(path);
 }
 
@@ -101,9 +112,24 @@ Result<Done> check_plain(const ModelOptions& options, const std::string& path, c
 
 }  // namespace
 
+// Weights that would fill the memory are left to come as they are used.
+Loader::Loader(const Artifact& artifact) {
+  uint64_t bytes = 0;
+  for (const auto& [name, tensor] : artifact.tensors()) bytes += tensor.size();
+  const auto memory = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  if (bytes > memory / 2) return;
+  thread_ = std::jthread([artifact](const std::stop_token& stop) {
+    constexpr size_t kPiece = size_t{16} << 20;
+    for (const auto& [name, tensor] : artifact.tensors())
+      for (size_t at = 0; at < tensor.size() && !stop.stop_requested(); at += kPiece)
+        load_pages(tensor.subspan(at, std::min(kPiece, tensor.size() - at)));
+  });
+}
+
 const std::vector<std::string>& ModelOptions::keys() {
-  static const std::vector<std::string> keys = {"model", "quant", "kv", "activations", "target", "threads", "context",
-                                                "chunk", "cache", "on_full", "hub",    "dump"};
+  static const std::vector<std::string> keys = {
+      "model",   "quant", "kv",    "activations", "target", "threads", "threads_decode",
+      "context", "chunk", "cache", "on_full",     "hub",    "dump"};
   return keys;
 }
 
@@ -120,6 +146,8 @@ Result<ModelOptions> ModelOptions::read(const Options& options) {
   TRY(read.hub, options.texts("hub"));
   TRY(const int64_t threads, options.integer("threads", 0, {0, 1024}));
   read.threads = static_cast<int>(threads);
+  TRY(const int64_t threads_decode, options.integer("threads_decode", 0, {0, 1024}));
+  read.threads_decode = static_cast<int>(threads_decode);
   TRY(read.engine.context, options.integer("context", 0, {0, 1 << 30}));
   TRY(read.engine.chunk, options.integer("chunk", EngineOptions{}.chunk, {1, 1 << 20}));
   TRY(const std::string on_full, options.text("on_full", "fail"));
@@ -160,9 +188,11 @@ Result<Artifact> open_or_bake(const ModelOptions& options, const OnProgress& on_
 
 Result<Model> open_model(const ModelOptions& options, const OnProgress& on_progress) {
   TRY(Artifact artifact, open_or_bake(options, on_progress));
-  TRY(std::shared_ptr<Device> device, open_device("cpu", {.threads = options.threads}));
+  auto loader = std::make_unique<Loader>(artifact);   // while the tokenizer is read
+  TRY(std::shared_ptr<Device> device,
+      open_device("cpu", {.threads = options.threads, .threads_decode = options.threads_decode}));
   TRY(Engine engine, Engine::open(artifact, device, options.engine));
-  return Model{std::move(artifact), std::move(device), std::move(engine), options};
+  return Model{std::move(artifact), std::move(device), std::move(engine), options, std::move(loader)};
 }
 
 }  // namespace hearth

@@ -3,7 +3,9 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "api/options.h"
@@ -17,7 +19,7 @@ struct ModelOptions {
   std::string model, quant, kv, activations, target = "native", dump;
   std::string cache;                     // folder; "": bake to a temporary file that goes away
   std::vector<std::string> hub;          // folders of Hugging Face caches
-  int threads = 0;
+  int threads = 0, threads_decode = 0;   // 0: all; chosen by measuring
   EngineOptions engine;
 
   static const std::vector<std::string>& keys();
@@ -32,11 +34,21 @@ Result<Artifact> open_or_bake(const ModelOptions& options, const OnProgress& on_
 // An order to bake MODEL, as the options say; `out` is still empty.
 Result<Order> order_of(const ModelOptions& options, const OnProgress& on_progress);
 
+// Brings an artifact's weights into memory on a thread of its own, while others do what else a start needs.
+class Loader {
+ public:
+  explicit Loader(const Artifact& artifact);
+
+ private:
+  std::jthread thread_;                  // ends early when the loader goes
+};
+
 struct Model {
   Artifact artifact;
   std::shared_ptr<Device> device;
   Engine engine;
   ModelOptions options;
+  std::unique_ptr<Loader> loader;
 };
 Result<Model> open_model(const ModelOptions& options, const OnProgress& on_progress);
 

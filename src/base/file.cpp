@@ -67,6 +67,17 @@ void drop_pages(Bytes mapped) {
   if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_PAGEOUT);
 }
 
+void load_pages(Bytes mapped) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = reinterpret_cast<uintptr_t>(mapped.data()) / page * page;
+  const auto last = reinterpret_cast<uintptr_t>(mapped.data()) + mapped.size();
+  if (first >= last) return;
+#ifdef MADV_POPULATE_READ
+  if (::madvise(reinterpret_cast<void*>(first), last - first, MADV_POPULATE_READ) == 0) return;
+#endif
+  ::madvise(reinterpret_cast<void*>(first), last - first, MADV_WILLNEED);
+}
+
 Result<std::string> read_file(const std::string& path) {
   TRY(MappedFile file, MappedFile::open(path));
   return std::string(as_text(file.bytes()));

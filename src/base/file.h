@@ -31,6 +31,10 @@ class MappedFile {
 // memory. They stay readable.
 void drop_pages(Bytes mapped);
 
+// Reads these mapped bytes into memory and maps them at once, so that who uses them meets no page faults; returns when done or
+// when the system will not. For a thread beside others.
+void load_pages(Bytes mapped);
+
 Result<std::string> read_file(const std::string& path);
 // Writes to a temporary beside `path`, then renames: a reader sees the old file or the new one, never half.
 Result<Done> write_file(const std::string& path, std::string_view contents);
