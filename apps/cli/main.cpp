@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <string_view>
+#include <vector>
 
 #include "cli.h"
 #include "terminal.h"
@@ -40,6 +42,16 @@ cli::Surroundings look_around() {
   return around;
 }
 
+// llama.cpp has short flags of two letters; the parser takes those with two dashes only.
+std::vector<const char*> with_long_flags(int argc, char** argv) {
+  std::vector<const char*> words(argv, argv + argc);
+  for (const char*& word : words) {
+    if (word == std::string_view("-np")) word = "--np";
+    if (word == std::string_view("-md")) word = "--md";
+  }
+  return words;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -60,7 +72,8 @@ int main(int argc, char** argv) {
     return cli::kUsage;
   }
   try {
-    app.parse(argc, argv);
+    const std::vector<const char*> words = with_long_flags(argc, argv);
+    app.parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::ParseError& problem) {
     if (problem.get_exit_code() == 0) return app.exit(problem);       // --help, --version
     cli::fail(std::string(problem.what()) + " (hearth --help)");

@@ -154,7 +154,7 @@ void add_serve(CLI::App& app, Context& context) {
   command->add_option("--api-key", flags->api_key, "only requests with this key are answered");
   command->add_option("--api-key-file", flags->api_key_file, "the same, from a file");
   command->add_option("-a,--alias", flags->alias, "the first model's name in the API");
-  command->add_option("-np,--parallel", flags->sequences, "answers at work at once (default: 256)")
+  command->add_option("--np,--parallel", flags->sequences, "answers at work at once (default: 256)")
       ->check(CLI::Range(1, 256));
   command->add_option("--queue", flags->waiting, "requests that may wait; more are refused with 429 (default: 256)");
   command->add_option("--kv-memory", flags->kv_mib,
@@ -163,7 +163,7 @@ void add_serve(CLI::App& app, Context& context) {
                       "MiB for all loaded models; idle ones make room (default: no bound)");
   command->add_option("--unload-after", flags->idle_s,
                       "seconds without a request after which a model is unloaded (default: never)");
-  command->add_option("-md,--model-draft", flags->draft, "a small model that drafts for the first one");
+  command->add_option("--md,--model-draft", flags->draft, "a small model that drafts for the first one");
   command->add_flag("--lookup", flags->lookup, "draft from repetitions in the prompt and the answer");
   command->add_option("--draft-max", flags->draft_most, "tokens a draft at most (default: 8)");
   command->add_option("--lora", flags->adapters,

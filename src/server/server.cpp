@@ -52,6 +52,18 @@ bool has_key(const HttpRequest& request, const std::string& key) {
   return given != nullptr && given->starts_with("Bearer ") && equal_keys(given->substr(7), key);
 }
 
+// Browsers say whose page asks. A foreign page may not even send what it could not read the answer of.
+bool is_foreign(const HttpRequest& request, const std::vector<std::string>& allowed) {
+  const std::string* origin = request.header("Origin");
+  if (origin == nullptr || request.method == "GET" || request.method == "HEAD") return false;
+  for (const std::string& one : allowed) {
+    if (one == "*" || one == *origin) return false;
+  }
+  const std::string* host = request.header("Host");
+  const size_t scheme = origin->find("://");
+  return host == nullptr || scheme == std::string::npos || origin->substr(scheme + 3) != *host;
+}
+
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 // The most specific first: a longer pattern before "/*".
@@ -85,6 +97,9 @@ struct Server::Impl {
 };
 
 void Server::Impl::route(HttpRequest request, std::shared_ptr<HttpReply> reply) {
+  if (is_foreign(request, options.http.cors_origins)) {
+    return send_error(*reply, {.status = 403, .message = "a page of another origin asks; allow it with --cors"});
+  }
   bool known_path = false;
   for (const Endpoint& endpoint : endpoints) {
     if (!matches(endpoint.path, request.path)) continue;

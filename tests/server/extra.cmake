@@ -1,0 +1,10 @@
+# The official clients of OpenAI's and Anthropic's APIs, each file a ctest against the built `hearth serve`.
+set(clients_run bash ${CMAKE_CURRENT_SOURCE_DIR}/server/clients/run.sh ${CMAKE_BINARY_DIR})
+add_test(NAME clients.install COMMAND ${clients_run} install)
+set_tests_properties(clients.install PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 FIXTURES_SETUP clients_install)
+file(GLOB client_tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/server/clients/*.test.mjs)
+foreach(file ${client_tests})
+  get_filename_component(name ${file} NAME_WE)
+  add_test(NAME clients.${name} COMMAND ${clients_run} test ${name}.test.mjs)
+  set_tests_properties(clients.${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 300 FIXTURES_REQUIRED clients_install)
+endforeach()
