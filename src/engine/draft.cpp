@@ -8,8 +8,7 @@ namespace hearth {
 namespace {
 
 constexpr double kDecay = 0.9;                   // of what was seen of acceptance, a token
-constexpr double kGain = 1.02;                   // a draft must be so much faster than none
-constexpr int64_t kProbeAfter = 64;              // steps without drafts until one is tried again
+constexpr double kGain = 1.05;                   // a draft must be so much faster than none
 constexpr size_t kSearched = 8192;               // ids that are looked at, from the end
 constexpr double kNew = 0.2;                     // weight of a new measurement of a step
 
@@ -53,7 +52,7 @@ int64_t bucket_of(int64_t rows) {
 
 std::unique_ptr<Drafter> prompt_lookup(int shortest, int longest) { return std::make_unique<PromptLookup>(shortest, longest); }
 
-int DraftLength::choose(std::span<const double> cost) {
+int DraftLength::choose(std::span<const double> cost) const {
   int best = 0;
   double most = kGain;
   double tokens = 1, chance = 1;                 // expected tokens of a step with k drafts: 1 + a + a^2 ..
@@ -65,13 +64,14 @@ int DraftLength::choose(std::span<const double> cost) {
     most = gain;
     best = k;
   }
-  if (best > 0) {
-    since_probe_ = 0;
-    return best;
-  }
-  if (++since_probe_ < kProbeAfter) return 0;
-  since_probe_ = 0;
-  return std::min(most_, 1);
+  return best;
+}
+
+bool DraftProbe::is_due() {
+  if (++since_ < pause_) return false;
+  since_ = 0;
+  pause_ = std::min(pause_ * 2, kLongest);
+  return true;
 }
 
 // Tokens up to the first wrong one were tried.

@@ -37,19 +37,29 @@ std::unique_ptr<Drafter> prompt_lookup(int shortest = 2, int longest = 4);
 Result<std::unique_ptr<Drafter>> draft_model(const Artifact& artifact, std::shared_ptr<Device> device, int64_t pages);
 
 // How long drafts should be for one sequence, from what was accepted: the length at which a step gives most tokens for its time,
-// 0 while drafting does not pay (and a probe now and then, to see whether it would).
+// 0 while drafting does not pay.
 class DraftLength {
  public:
-  explicit DraftLength(int most) : most_(most) {}
+  explicit DraftLength(int most, double acceptance = 0.7) : most_(most), acceptance_(acceptance) {}
   // `cost`: time of a step with k more rows over a step without, k = index.
-  int choose(std::span<const double> cost);
+  int choose(std::span<const double> cost) const;
   void observe(int drafted, int accepted);
   double acceptance() const { return acceptance_; }      // chance that a draft token is accepted, decaying mean
 
  private:
   int most_;
-  double acceptance_ = 0.7;
-  int64_t since_probe_ = 0;
+  double acceptance_;
+};
+
+// When drafting does not pay, it is tried again now and then, ever more seldom.
+class DraftProbe {
+ public:
+  bool is_due();                         // asked once a step in which nothing would be drafted
+  void paid() { pause_ = kShortest, since_ = 0; }
+
+ private:
+  static constexpr int64_t kShortest = 64, kLongest = 4096;      // steps
+  int64_t pause_ = kShortest, since_ = 0;
 };
 
 // What steps cost by their rows, measured while they run: a decaying mean a row count, straight lines between.

@@ -35,7 +35,9 @@ struct Engine::Impl {
   Scheduler scheduler;
   std::shared_ptr<Drafter> drafter;
   StepTimes times;
-  double draft_ms = 0;                   // a draft token of all sequences costs, decaying mean
+  double draft_ms = 0;                   // what a round of draft tokens costs, decaying mean
+  double acceptance = 0.7;               // of draft tokens, decaying mean: where a sequence begins
+  DraftProbe probe;
   double row_ms = 0;                     // a row of a large step, decaying mean
 
   std::atomic<uint64_t> next_id{1}, next_number{1};

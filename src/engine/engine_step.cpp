@@ -10,9 +10,11 @@ namespace hearth {
 namespace {
 
 constexpr double kNew = 0.2;                     // weight of a new measurement in a decaying mean
+constexpr double kNewAcceptance = 0.05;
 constexpr double kStepMs = 80;                   // how long a step with prompts beside answers may take
 constexpr int64_t kLeastBeside = 16;             // prompt rows beside answers, however slow they are
 constexpr int64_t kLargeStep = 32;               // rows from which a step tells what a prompt row costs
+constexpr int64_t kProbeLength = 2;              // draft tokens when nobody knows whether they pay
 constexpr size_t kForcedBytes = 512;             // forced text looked at in one go
 
 void blend(double& mean, double value) { mean = mean == 0 ? value : mean + kNew * (value - mean); }
@@ -67,6 +69,7 @@ void Engine::Impl::propose_drafts() {
   std::vector<std::shared_ptr<Sequence>> drafted;
   for (const auto& sequence : scheduler.running()) {
     sequence->draft.clear();
+    if (sequence->answer.timing.drafted_tokens == 0) sequence->draft_length = DraftLength(options.draft_most, acceptance);
     if (sequence->is_answering && sequence->left() == 1) drafted.push_back(sequence);
   }
   const auto count = static_cast<int64_t>(drafted.size());
@@ -76,18 +79,29 @@ void Engine::Impl::propose_drafts() {
   for (int64_t k = 0; k <= options.draft_most; ++k) {
     cost.push_back(base > 0 ? (times.at(count * (k + 1)) + draft_ms * static_cast<double>(k)) / base : 1.0);
   }
+  std::vector<int64_t> lengths;
+  bool pays = false;
+  for (const auto& sequence : drafted) {
+    lengths.push_back(sequence->draft_length.choose(cost));
+    pays |= lengths.back() > 0;
+  }
+  if (pays) probe.paid();
+  if (!pays) {
+    if (!probe.is_due()) return;
+    lengths.assign(drafted.size(), kProbeLength);
+  }
   std::vector<DraftJob> jobs;
   std::vector<Sequence*> owners;
   int64_t most = 0;
-  for (const auto& sequence : drafted) {
-    const Request& request = sequence->request();
-    int64_t wanted = sequence->draft_length.choose(cost);
-    wanted = std::min(wanted, context - sequence->size());
-    if (request.max_new >= 0) wanted = std::min(wanted, request.max_new - sequence->answer.count() - 1);
+  for (size_t i = 0; i < drafted.size(); ++i) {
+    Sequence& sequence = *drafted[i];
+    const Request& request = sequence.request();
+    int64_t wanted = std::min(lengths[i], context - sequence.size());
+    if (request.max_new >= 0) wanted = std::min(wanted, request.max_new - sequence.answer.count() - 1);
     if (wanted < 1) continue;
     most = std::max(most, wanted);
-    jobs.push_back({.sequence = sequence->number, .ids = sequence->ids, .most = static_cast<int>(wanted), .draft = {}});
-    owners.push_back(sequence.get());
+    jobs.push_back({.sequence = sequence.number, .ids = sequence.ids, .most = static_cast<int>(wanted), .draft = {}});
+    owners.push_back(&sequence);
   }
   if (jobs.empty()) return;
   const auto start = Clock::now();
@@ -214,7 +228,10 @@ void Engine::Impl::answer(Sequence& sequence, std::span<const float> logits) {
   counts.drafted_tokens += drafts;
   counts.accepted_tokens += right;
   counts.generated_tokens += answer.count() - count_before;
-  if (drafts > 0) sequence.draft_length.observe(static_cast<int>(drafts), static_cast<int>(right));
+  if (drafts > 0) {
+    sequence.draft_length.observe(static_cast<int>(drafts), static_cast<int>(right));
+    acceptance += (sequence.draft_length.acceptance() - acceptance) * kNewAcceptance;
+  }
   if (said.finish == Finish::none) said = fit(sequence);
   if (said.finish != Finish::none) return ended(sequence, said.finish, said.error);
   scheduler.publish(sequence);

@@ -8,6 +8,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numeric>
 
@@ -15,6 +16,7 @@ namespace hearth {
 namespace {
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+constexpr size_t kLanes = 16;              // side by side, so that a compiler makes vectors of them
 constexpr int kWeightBits = 40;
 constexpr int kBuckets = 1024;
 constexpr float kBucketsPerNat = 32.0f;
@@ -56,7 +58,6 @@ uint64_t random_bits(uint64_t seed, uint64_t step) {
 
 // Lowest id on ties; what is no number never wins. First the largest of each lane, side by side, then where it is.
 int32_t best_of(std::span<const float> logits) {
-  constexpr size_t kLanes = 16;
   std::array<float, kLanes> most;
   most.fill(kForbidden);
   size_t i = 0;
@@ -68,6 +69,41 @@ int32_t best_of(std::span<const float> logits) {
   for (; i < logits.size(); ++i) best = logits[i] > best ? logits[i] : best;
   const auto at = std::find(logits.begin(), logits.end(), best);
   return at == logits.end() ? 0 : static_cast<int32_t>(at - logits.begin());
+}
+
+// A bound that at least `count` logits reach, found from the largest of each block; the lowest there is if blocks are too few.
+float floor_of(std::span<const float> logits, size_t count) {
+  constexpr size_t kBlock = 4;                   // rows of lanes: each lane keeps the largest of its column
+  std::vector<float> most;
+  most.reserve(logits.size() / kBlock + kLanes);
+  for (size_t i = 0; i + kBlock * kLanes <= logits.size(); i += kBlock * kLanes) {
+    std::array<float, kLanes> column;
+    std::copy_n(logits.begin() + i, kLanes, column.begin());
+    for (size_t row = 1; row < kBlock; ++row) {
+      const float* next = logits.data() + i + row * kLanes;
+      for (size_t lane = 0; lane < kLanes; ++lane) column[lane] = next[lane] > column[lane] ? next[lane] : column[lane];
+    }
+    most.insert(most.end(), column.begin(), column.end());
+  }
+  if (most.size() < count) return kForbidden;
+  std::nth_element(most.begin(), most.begin() + static_cast<ptrdiff_t>(count) - 1, most.end(), std::greater<>());
+  return most[count - 1];
+}
+
+// Appends the ids whose logits are at least `least`.
+void collect(std::span<const float> logits, float least, std::vector<int32_t>& ids) {
+  size_t i = 0;
+  for (; i + kLanes <= logits.size(); i += kLanes) {
+    int any = 0;
+    for (size_t lane = 0; lane < kLanes; ++lane) any |= logits[i + lane] >= least;
+    if (any == 0) continue;
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      if (logits[i + lane] >= least) ids.push_back(static_cast<int32_t>(i + lane));
+    }
+  }
+  for (; i < logits.size(); ++i) {
+    if (logits[i] >= least) ids.push_back(static_cast<int32_t>(i));
+  }
 }
 
 // The best of the allowed ones; the first allowed one if nothing can be said of any.
@@ -92,11 +128,16 @@ void forbid_others(std::span<const uint32_t> allowed, std::vector<float>& logits
 // Copies logits; what is no number is forbidden, infinity becomes the largest number.
 void copy_finite(std::span<const float> from, std::vector<float>& to) {
   constexpr float kMost = std::numeric_limits<float>::max();
+  const auto finite = [](float value) {
+    const float bounded = value < kMost ? value : kMost;
+    return value == value ? bounded : kForbidden;
+  };
   to.resize(from.size());
-  for (size_t i = 0; i < from.size(); ++i) {
-    const float value = from[i] < kMost ? from[i] : kMost;
-    to[i] = from[i] == from[i] ? value : kForbidden;
+  size_t i = 0;
+  for (; i + kLanes <= from.size(); i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) to[i + lane] = finite(from[i + lane]);
   }
+  for (; i < from.size(); ++i) to[i] = finite(from[i]);
 }
 
 void apply_bias(const std::map<int32_t, float>& bias, std::vector<float>& logits) {
@@ -207,9 +248,9 @@ int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> 
   const double heat = std::max(1.0, static_cast<double>(options_.temperature));
   const float reach = static_cast<float>(kWeightBits / kLog2e * heat);
   order_.clear();
-  for (size_t id = 0; id < logits_.size(); ++id) {
-    if (best - logits_[id] <= reach) order_.push_back(static_cast<int32_t>(id));
-  }
+  const float floor = options_.top_k > 0 ? floor_of(logits_, static_cast<size_t>(options_.top_k)) : kForbidden;
+  collect(logits_, floor, order_);
+  std::erase_if(order_, [&](int32_t id) { return !(best - logits_[id] <= reach); });
   const auto weight = [&](int32_t id) { return weight_of(best - logits_[id], kLog2e); };
   if (options_.top_k > 0 && static_cast<size_t>(options_.top_k) < order_.size()) {
     cut(logits_, best, {.amount = static_cast<uint64_t>(options_.top_k)}, [](int32_t) { return uint64_t{1}; }, order_);

@@ -40,6 +40,6 @@ std::vector<std::string> family_names();
 std::string shown_text(const std::string& text);
 
 // Bounds of the step function's sizes.
-inline constexpr int64_t kMaxTokens = 512, kMaxRows = 64, kMaxSeqs = 256, kMaxPages = 1 << 24;
+inline constexpr int64_t kMaxTokens = 512, kMaxRows = 256, kMaxSeqs = 256, kMaxPages = 1 << 24, kMaxEmbeds = 512;
 
 }  // namespace hearth

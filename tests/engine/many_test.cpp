@@ -68,6 +68,7 @@ TEST(Many, answers_the_same_whoever_the_neighbours_are) {
   };
   const std::vector<Request> requests = random_requests(5, 40);
   const auto want = alone(requests, noise());
+  int64_t preempted = 0;
   for (const Case& way : {Case{128, 400, 64, true}, Case{128, 400, 64, false}, Case{7, 40, 5, true}, Case{64, 24, 64, true},
                           Case{20, 12, 4, true}, Case{33, 16, 64, false}}) {
     Many many = Many::open(noise(), {.chunk = way.chunk, .pages = way.pages, .sequences = way.sequences, .prefix_cache = way.cache});
@@ -83,9 +84,10 @@ TEST(Many, answers_the_same_whoever_the_neighbours_are) {
         expect_same(told[i]->at(choice), want[i][choice], static_cast<int>(i));
       }
     }
-    EXPECT_TRUE(way.pages >= 30 || many.engine.stats().preempted > 0);
+    preempted += many.engine.stats().preempted;
     expect_nothing_is_held(many);
   }
+  EXPECT_GT(preempted, 10);
 }
 
 TEST(Many, a_long_prompt_never_stalls_an_answer) {
