@@ -24,9 +24,10 @@ class Decoder {
       x = b_("add", {x, attention(layer, name, norm(x, name + "input_layernorm.weight", c_.hidden))});
       x = b_("add", {x, mlp(name + "mlp.", norm(x, name + "post_attention_layernorm.weight", c_.hidden))});
     }
-    x = norm(b_("select_rows", {x, logit_rows_}), "model.norm.weight", c_.hidden);
+    const auto finished = [&](Value rows) { return norm(b_("select_rows", {x, rows}), "model.norm.weight", c_.hidden); };
     const std::string head = c_.tied ? "model.embed_tokens" : "lm_head";
-    b_.graph.outputs.push_back({"logits", b_("matmul", {x, matrix(head, c_.vocabulary, c_.hidden)})});
+    b_.graph.outputs.push_back({"logits", b_("matmul", {finished(logit_rows_), matrix(head, c_.vocabulary, c_.hidden)})});
+    b_.graph.outputs.push_back({"hidden", finished(embed_rows_)});
     for (const Output& state : states_) b_.graph.outputs.push_back(state);
 
     Model model;
@@ -41,12 +42,13 @@ class Decoder {
   void declare() {
     const int64_t table = (c_.context + kPageTokens - 1) / kPageTokens;
     b_.graph.sizes = {{"tokens", 1, kMaxTokens}, {"rows", 0, kMaxRows}, {"seqs", 1, kMaxSeqs},
-                      {"table", 1, table},       {"pages", 1, kMaxPages}};
+                      {"table", 1, table},       {"pages", 1, kMaxPages}, {"embeds", 0, kMaxEmbeds}};
     ids_ = input("ids", "tokens");
     positions_ = input("positions", "tokens");
     seq_ = input("seq", "tokens");
     page_table_ = input("page_table", "seqs", "table");
     logit_rows_ = input("logit_rows", "rows");
+    embed_rows_ = input("embed_rows", "embeds");
     const Value angles = b_("angles", {positions_, b_("constant", {}, {{"values", c_.rope_frequencies}})});
     cos_ = b_("cosine", {angles});
     sin_ = b_("sine", {angles});
@@ -111,7 +113,7 @@ class Decoder {
   const DecoderConfig& c_;
   const DecoderStyle& style_;
   Build b_;
-  Value ids_ = 0, positions_ = 0, seq_ = 0, page_table_ = 0, logit_rows_ = 0, cos_ = 0, sin_ = 0;
+  Value ids_ = 0, positions_ = 0, seq_ = 0, page_table_ = 0, logit_rows_ = 0, embed_rows_ = 0, cos_ = 0, sin_ = 0;
   std::vector<Output> states_;
 };
 

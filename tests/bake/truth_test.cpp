@@ -8,16 +8,17 @@ namespace hearth::test {
 namespace {
 
 constexpr int64_t kVocabulary = 96, kPages = 3;
-const SizeValues kSizes = {{"tokens", 6}, {"rows", 2}, {"seqs", 2}, {"table", 2}, {"pages", kPages}};
+const SizeValues kSizes = {{"tokens", 6}, {"rows", 2}, {"seqs", 2}, {"table", 2}, {"pages", kPages}, {"embeds", 3}};
 
-// Two sequences side by side: one starts, one goes on across a page's end; the logits of the last row of each.
+// Two sequences side by side: one starts, one goes on across a page's end; the logits of the last row of each, hidden states of three.
 const std::map<std::string, std::vector<int32_t>> kInputs = {{"ids", {5, 93, 17, 60, 2, 41}},
                                                              {"positions", {0, 1, 2, 14, 15, 16}},
                                                              {"seq", {0, 0, 0, 1, 1, 1}},
                                                              {"page_table", {2, 0, 1, 0}},
-                                                             {"logit_rows", {2, 5}}};
+                                                             {"logit_rows", {2, 5}},
+                                                             {"embed_rows", {5, 0, 2}}};
 
-using Bits = std::map<std::string, std::vector<std::byte>>;  // logits and states by name
+using Bits = std::map<std::string, std::vector<std::byte>>;  // logits, hidden and states by name
 
 std::vector<std::byte> copy_of(const std::vector<int32_t>& values) {
   const Bytes bytes = std::as_bytes(std::span(values));
@@ -172,7 +173,7 @@ TEST_P(Targets, ComputeWhatTheInterpreterDoes) {
   const Artifact here = baked(scratch, model, quant);
   const Program program = program_of(model, quant, "native");
   const Bits truth = interpreted(program, here);
-  ASSERT_EQ(truth.size(), 5u);  // logits, keys and values of two layers
+  ASSERT_EQ(truth.size(), 6u);  // logits, hidden, keys and values of two layers
   EXPECT_EQ(differences(native(program, here, 2), truth), "") << "native";
   std::string skipped;
   for (const std::string& name : GetParam().targets) {

@@ -42,13 +42,14 @@ TEST(Families, AllHaveTheSameStepFunction) {
     EXPECT_EQ(model->family, family);
     EXPECT_EQ(model->vocabulary, 512);
     EXPECT_EQ(model->context, 512);
-    EXPECT_EQ(model->graph.sizes.size(), 5u);
-    ASSERT_EQ(model->graph.outputs.size(), 9u);  // logits, keys and values of four layers
+    EXPECT_EQ(model->graph.sizes.size(), 6u);
+    ASSERT_EQ(model->graph.outputs.size(), 10u);  // logits, hidden, keys and values of four layers
     EXPECT_EQ(model->graph.outputs[0].name, "logits");
+    EXPECT_EQ(model->graph.outputs[1].name, "hidden");
     std::set<std::string> inputs;
     for (const Node& node : model->graph.nodes)
       if (node.op == "input") inputs.insert(node.text("name"));
-    EXPECT_EQ(inputs, (std::set<std::string>{"ids", "positions", "seq", "page_table", "logit_rows"}));
+    EXPECT_EQ(inputs, (std::set<std::string>{"ids", "positions", "seq", "page_table", "logit_rows", "embed_rows"}));
   }
 }
 

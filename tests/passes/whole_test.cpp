@@ -54,12 +54,12 @@ struct Step {
 
 // Two sequences over pages out of order.
 Sizes sizes_of(const Step& step) {
-  return {{"tokens", static_cast<int64_t>(step.ids.size())}, {"rows", static_cast<int64_t>(step.logit_rows.size())}, {"seqs", 2}, {"table", 2}, {"pages", 4}};
+  return {{"tokens", static_cast<int64_t>(step.ids.size())}, {"rows", static_cast<int64_t>(step.logit_rows.size())}, {"seqs", 2}, {"table", 2}, {"pages", 4}, {"embeds", 0}};
 }
 
 void add_inputs(const Step& step, Memory& memory) {
   memory["ids"] = as_bytes(step.ids), memory["positions"] = as_bytes(step.positions), memory["seq"] = as_bytes(step.seq);
-  memory["logit_rows"] = as_bytes(step.logit_rows), memory["page_table"] = as_bytes(std::vector<int32_t>{3, 0, 1, 2});
+  memory["logit_rows"] = as_bytes(step.logit_rows), memory["embed_rows"], memory["page_table"] = as_bytes(std::vector<int32_t>{3, 0, 1, 2});
 }
 
 Memory empty_states(const Program& program, const Sizes& sizes) {
