@@ -13,6 +13,7 @@
 #include "ir/text.h"
 #include "models/model.h"
 #include "ops/op.h"
+#include "passes/add_adapters.h"
 #include "passes/lower.h"
 #include "passes/pass.h"
 #include "passes/round_activations.h"
@@ -31,6 +32,7 @@ struct Compiled {
 
 struct Choices {
   std::string quant, kv, activations;
+  bool adapters = false;
   Target target;
 };
 
@@ -45,6 +47,7 @@ Result<Choices> choose(const Checkpoint& checkpoint, const Order& order) {
   TRY(choices.quant, chosen_quant(checkpoint, order.quant));
   TRY(choices.kv, one_of(kv_types(), "kv", order.kv));
   TRY(choices.activations, one_of(activation_types(), "activations", order.activations));
+  choices.adapters = order.adapters;
   TRY(choices.target, find_target(order.target));
   if (choices.activations == "bf16" && !choices.target.bf16_dot)
     return error("bake: got --activations bf16 for '{}', want a target with bf16 dot products, such as x86-64-v4-vnni",
@@ -61,6 +64,7 @@ Result<Compiled> compile(const Checkpoint& checkpoint, const Choices& choices, c
   TRY(const auto plans, plan_params(out.model.graph, checkpoint, choices.quant));
   out.plans = describe_plans(out.model.graph, plans, choices.quant);
   Graph graph = store_kv(out.model.graph, choices.kv);
+  if (choices.adapters) graph = add_adapters(graph);
   graph = wrap_params(graph, plans);                                         // each param becomes decode(encode(w))
   graph = round_activations(graph, choices.activations);
   graph = run_graph_passes(graph, target, watch, Verify::last);
@@ -133,6 +137,7 @@ Result<Done> bake(const Order& order) {
   interface.model.details["quant"] = choices.quant;
   interface.model.details["kv"] = choices.kv;
   interface.model.details["activations"] = choices.activations;
+  interface.model.details["adapters"] = choices.adapters;
   interface.model.details["quant_asked"] = order.quant;
   interface.model.details["code_bytes"] = code.bytes.size();
   ThreadPool pool(thread_count(order));
@@ -142,8 +147,8 @@ Result<Done> bake(const Order& order) {
 Result<std::string> cache_key(const Checkpoint& checkpoint, const Order& order) {
   TRY(const Choices choices, choose(checkpoint, order));
   const std::string quant = choices.quant == "as stored" ? "stored" : choices.quant;
-  return fmt::format("{}-{}-kv_{}-x_{}-{}-{}", checkpoint.identity, quant, choices.kv, choices.activations, choices.target.name,
-                     HEARTH_COMPILER_HASH);
+  return fmt::format("{}-{}-kv_{}-x_{}{}-{}-{}", checkpoint.identity, quant, choices.kv, choices.activations,
+                     choices.adapters ? "-adapters" : "", choices.target.name, HEARTH_COMPILER_HASH);
 }
 
 Result<std::string> ir_after(const Order& order, const std::string& pass) {

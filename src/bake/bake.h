@@ -21,6 +21,7 @@ struct Order {
   std::string quant;             // "": as the file is (GGUF), or chosen by size (16-bit weights); else "none" or a scheme
   std::string kv;                // what keys and values are kept as: "f16" (also "") or "q8_0"
   std::string activations;       // what rows are rounded to where they meet bf16 weights: "f32" (also ""), or "bf16"
+  bool adapters = false;         // every layer's matrices take LoRA adapters, chosen row by row (docs/STEP.md)
   std::string target = "native";
   std::string out;               // path of the artifact
   std::string dump;              // folder for the IR after each pass; "": none
@@ -35,7 +36,7 @@ struct Order {
 Result<Done> bake(const Order& order);
 // What an unspecified --quant becomes for this checkpoint: "none", a scheme's name, or "as stored" for GGUF.
 Result<std::string> chosen_quant(const Checkpoint& checkpoint, const std::string& asked);
-// Names the artifact in a cache: hash of weights identity + target + quant + KV and activation types + compiler version.
+// Names the artifact in a cache: hash of weights identity + target + quant + KV and activation types + adapters + compiler version.
 Result<std::string> cache_key(const Checkpoint& checkpoint, const Order& order);
 // The IR after the named pass ("graph" and "loops" are the last ones of each level), as text, for `show --ir`.
 Result<std::string> ir_after(const Order& order, const std::string& pass);
