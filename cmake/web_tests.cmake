@@ -1,6 +1,6 @@
 # The page's own tests, each a ctest: types, logic, the committed dist against a fresh build, and the page in a browser.
 set(web_run bash ${CMAKE_SOURCE_DIR}/apps/web/test/run.sh ${CMAKE_BINARY_DIR})
-foreach(pair install:install check:types logic:logic fresh:dist_is_fresh browser:browser)
+foreach(pair install:install check:types logic:logic fresh:dist_is_fresh browser:browser served:served)
   string(REGEX REPLACE ":.*" "" step ${pair})
   string(REGEX REPLACE ".*:" "" name ${pair})
   add_test(NAME web.${name} COMMAND ${web_run} ${step})
@@ -11,4 +11,4 @@ foreach(pair install:install check:types logic:logic fresh:dist_is_fresh browser
     set_tests_properties(web.${name} PROPERTIES FIXTURES_REQUIRED web_install)
   endif()
 endforeach()
-set_tests_properties(web.browser PROPERTIES DEPENDS web.dist_is_fresh RUN_SERIAL ON)
+set_tests_properties(web.browser web.served PROPERTIES DEPENDS web.dist_is_fresh RUN_SERIAL ON)

@@ -119,17 +119,21 @@ int serve(const ServeFlags& flags, const Surroundings& surroundings) {
   const auto options = options_of(flags, surroundings);
   if (!options) return kUsage;
   StopSignals signals;
-  std::optional<hearth::api::Server> server;
-  {
-    ProgressBar bar;
+  // Models may be loaded, and report, as long as the server lives; the bar is for the first.
+  struct Watched {
     std::mutex mutex;
-    auto opened = hearth::api::Server::open(dump(*options), [&](std::string_view stage, double done, double total) {
-      const std::lock_guard lock(mutex);
-      bar.show(stage, done, total);
-    });
-    if (!opened) return fail(opened.error);
-    server.emplace(std::move(*opened));
+    std::optional<ProgressBar> bar{std::in_place};
+  };
+  const auto watched = std::make_shared<Watched>();
+  auto server = hearth::api::Server::open(dump(*options), [watched](std::string_view stage, double done, double total) {
+    const std::lock_guard lock(watched->mutex);
+    if (watched->bar) watched->bar->show(stage, done, total);
+  });
+  {
+    const std::lock_guard lock(watched->mutex);
+    watched->bar.reset();
   }
+  if (!server) return fail(server.error);
   const std::string host = flags.host.find(':') == std::string::npos ? flags.host : "[" + flags.host + "]";
   fmt::print("hearth: serving at http://{}:{}  (chat page; OpenAI's API under /v1; Ctrl-C stops)\n", host,
              server->port());

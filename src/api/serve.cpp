@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "artifact/formula.h"
+#include "base/check.h"
 #include "server/access_log.h"
 #include "text/message.h"
 
@@ -195,14 +196,14 @@ Result<Server> open_server(const char* options_json, const OnProgress& on_progre
     for (const auto& [name, folder] : model.adapters) entry.adapters.push_back(name);
     server.models.models.push_back(std::move(entry));
   }
-  return Server::open(server,
-                      [models, on_progress](const std::string& id,
-                                            std::shared_ptr<std::mutex> turn) -> Result<std::unique_ptr<ServedModel>> {
-                        for (const ServeModel& model : models) {
-                          if (model.id == id) return load_model(model, on_progress, std::move(turn));
-                        }
-                        return error("serve: '{}' is not one of the models", id);
-                      });
+  const LoadModel load = [models, on_progress](const std::string& id, std::shared_ptr<std::mutex> turn) {
+    const auto model = std::find_if(models.begin(), models.end(), [&](const ServeModel& one) { return one.id == id; });
+    CHECK(model != models.end(), "the pool asks for '{}', which is none of its models", id);
+    return load_model(*model, on_progress, std::move(turn));
+  };
+  TRY(Server opened, Server::open(server, load));
+  TRY_DONE(opened.load(""));
+  return opened;
 }
 
 }  // namespace hearth

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What ctest runs of the page, on a copy in the build folder: run.sh BUILD install|check|logic|fresh|browser. 77 means skipped.
+# What ctest runs of the page, on a copy in the build folder: run.sh BUILD install|check|logic|fresh|browser|served. 77 means skipped.
 set -u
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 build=$1/web-test
@@ -54,5 +54,19 @@ case $what in
     [ -d dist ] || cp -r "$source/dist" dist
     CHROMIUM=$chromium node test/browser.mjs --shots "$build/shots"
     ;;
-  *) echo "run.sh BUILD install|check|logic|fresh|browser" && exit 1 ;;
+  served)
+    ready
+    chromium=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome)}
+    [ -n "$chromium" ] || skip "no Chromium (Debian package: chromium)"
+    XDG_CACHE_HOME=$build/cache "$1/hearth" serve "$source/../../models/ember" --port 0 > served.log 2>&1 &
+    server=$!
+    trap 'kill $server' EXIT
+    for _ in $(seq 100); do
+      url=$(grep -o 'http://127.0.0.1:[0-9]*' served.log) && break
+      sleep 0.2
+    done
+    [ -n "$url" ] || { cat served.log; exit 1; }
+    BASE_URL=$url/ CHROMIUM=$chromium node test/browser.mjs --shots "$build/shots-served"
+    ;;
+  *) echo "run.sh BUILD install|check|logic|fresh|browser|served" && exit 1 ;;
 esac
