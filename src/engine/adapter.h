@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+#include "runtime/executable.h"
+
 namespace hearth {
 
 // y += scale * up * (down * x), added to the product with the matrix `name`.
@@ -20,5 +23,9 @@ struct Adapter {
   std::string name;
   std::vector<AdapterMatrix> matrices;
 };
+
+// Writes the matrices into slot `slot` of the artifact's states, `rank` rows each: narrower ones are padded with zeros, matrices
+// that the adapter lacks are zero. Nothing is written if one does not fit; errors name it.
+Result<Done> write_adapter(Executable& executable, const Adapter& adapter, int64_t slot, int64_t rank);
 
 }  // namespace hearth

@@ -147,7 +147,7 @@ Result<Done> DraftModel::propose(std::span<DraftJob> jobs) {
 Result<std::unique_ptr<Drafter>> draft_model(const Artifact& artifact, std::shared_ptr<Device> device, int64_t pages) {
   TRY(const StepLimits limits, step_limits(artifact.interface()));
   if (pages < 1 || pages > (int64_t{1} << 24)) return error("engine: a draft model with {} pages, want 1 to 2^24", pages);
-  TRY(Executable executable, Executable::load(std::move(device), artifact, {{"pages", pages}}));
+  TRY(Executable executable, Executable::load(std::move(device), artifact, fixed_sizes(limits, pages)));
   return std::unique_ptr<Drafter>(std::make_unique<DraftModel>(Step(std::move(executable), limits), static_cast<int32_t>(pages)));
 }
 

@@ -23,6 +23,10 @@ Result<Done> check_options(const StepLimits& step, const EngineOptions& options)
   if (options.waiting < 1) return error("engine: {} requests may wait, want at least 1", options.waiting);
   if (options.pages < 0) return error("engine: {} pages, want at least 1 (0: enough for one context)", options.pages);
   if (options.context < 0) return error("engine: context is {}, want at least 1 (0: the model's own)", options.context);
+  if (options.adapters > step.adapters || options.adapter_rank > step.rank) {
+    return error("engine: {} adapters of rank {} asked, the artifact has room for {} of rank {}; bake it with adapters",
+                 options.adapters, options.adapter_rank, step.adapters, step.rank);
+  }
   const int64_t most = std::min(step.table, int64_t{1} << 40) * step.page_tokens;
   if (options.context > most) {
     return error("engine: context {} asked, this model holds at most {} positions; ask for less with -c", options.context, most);
@@ -84,7 +88,8 @@ Result<Engine> Engine::open(const Artifact& artifact, std::shared_ptr<Device> de
   if (!template_text.empty()) {
     TRY(impl->chat_template, Template::parse(template_text, GenerationTag::prints_body));
   }
-  TRY(Executable executable, Executable::load(std::move(device), artifact, {{"pages", pages}}));
+  TRY(Executable executable, Executable::load(std::move(device), artifact,
+                                                fixed_sizes(step, pages, options.adapters, options.adapter_rank)));
   impl->step = Step(std::move(executable), step);
   impl->drafter = std::move(drafter);
   if (!impl->drafter && options.speculation == Speculation::lookup) impl->drafter = prompt_lookup();
@@ -263,7 +268,20 @@ Result<std::shared_ptr<const BoundGrammar>> Engine::bind(const Grammar& grammar,
 }
 
 Result<Done> Engine::load_adapter(const Adapter& adapter) {
-  return error("engine: adapter '{}': the model '{}' was baked without room for adapters", adapter.name, impl_->card.name);
+  Impl& self = *impl_;
+  const std::vector<std::string> loaded = adapters();
+  if (adapter.name.empty() || std::find(loaded.begin(), loaded.end(), adapter.name) != loaded.end()) {
+    return error("engine: adapter '{}': want a name that no other has", adapter.name);
+  }
+  if (static_cast<int64_t>(loaded.size()) >= self.options.adapters) {
+    return error("engine: adapter '{}': the model '{}' is open with room for {}, they are taken", adapter.name, self.card.name,
+                 self.options.adapters);
+  }
+  const auto slot = static_cast<int64_t>(loaded.size());
+  TRY_DONE(write_adapter(self.step.executable(), adapter, slot, std::max<int64_t>(1, self.options.adapter_rank)));
+  const std::lock_guard lock(self.adapters_mutex);
+  self.adapters.push_back(adapter.name);
+  return Done{};
 }
 
 std::vector<std::string> Engine::adapters() const {

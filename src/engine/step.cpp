@@ -64,8 +64,18 @@ Result<StepLimits> step_limits(const Interface& interface) {
     limits.hidden = factor_beside(hidden->elements, "embeds");
     if (limits.hidden < 1) return error("engine: the artifact's 'hidden' has '{}' elements, want embeds * a number", hidden->elements);
   }
-  limits.has_adapters = find_buffer(interface, "adapter") != nullptr;
+  const SizeRecord *adapters = find_size(interface, "adapters"), *rank = find_size(interface, "rank");
+  if (adapters != nullptr && rank != nullptr && find_buffer(interface, "adapter") != nullptr) {
+    limits.adapters = adapters->at_most;
+    limits.rank = rank->at_most;
+  }
   return limits;
+}
+
+SizeValues fixed_sizes(const StepLimits& limits, int64_t pages, int64_t adapters, int64_t rank) {
+  SizeValues sizes = {{"pages", pages}};
+  if (limits.adapters > 0) sizes.insert({{"adapters", std::max<int64_t>(1, adapters)}, {"rank", std::max<int64_t>(1, rank)}});
+  return sizes;
 }
 
 Result<Done> Step::write(const char* buffer, std::span<const int32_t> numbers) {
@@ -83,7 +93,7 @@ Result<Done> Step::write_rows(std::span<const StepPart> parts) {
   TRY_DONE(gather("ids", [&](size_t part, size_t i) { return parts[part].ids[i]; }));
   TRY_DONE(gather("positions", [&](size_t part, size_t i) { return parts[part].first + static_cast<int64_t>(i); }));
   TRY_DONE(gather("seq", [](size_t part, size_t) { return part; }));
-  if (limits_.has_adapters) {
+  if (limits_.adapters > 0) {
     TRY_DONE(gather("adapter", [&](size_t part, size_t) { return parts[part].adapter; }));
   }
   const auto select = [&](const char* buffer, const auto& first_and_count) -> Result<Done> {

@@ -21,10 +21,12 @@ struct StepLimits {
   int64_t vocabulary = 0;
   int64_t embeds = 0;            // rows of hidden states a step; 0: the artifact gives none
   int64_t hidden = 0;
-  bool has_adapters = false;     // rows may name a LoRA adapter
+  int64_t adapters = 0, rank = 0;        // most LoRA adapters and their largest rank; 0: rows cannot name any
 };
 // An error if this is not the step function of a language model.
 Result<StepLimits> step_limits(const Interface& interface);
+// The sizes that are fixed when the artifact is loaded.
+SizeValues fixed_sizes(const StepLimits& limits, int64_t pages, int64_t adapters = 1, int64_t rank = 1);
 
 // Rows of one sequence: `ids` at the positions first .. first + ids.size().
 struct StepPart {

@@ -324,11 +324,12 @@ Result<Done> Executable::copy_page(int64_t from, int64_t to) {
   return Done{};
 }
 
-Result<Done> Executable::write(const std::string& buffer, Bytes data) {
+Result<Done> Executable::write(const std::string& buffer, Bytes data, uint64_t byte_offset) {
   TRY(const Buffer* found, impl_->find(buffer));
-  if (data.size() > found->memory.bytes)
-    return error("runtime: buffer '{}': got {} bytes, want at most {}", buffer, data.size(), found->memory.bytes);
-  return impl_->device->upload(found->memory, 0, data);
+  if (byte_offset > found->memory.bytes || data.size() > found->memory.bytes - byte_offset)
+    return error("runtime: buffer '{}': got {} bytes at {}, want at most {}", buffer, data.size(), byte_offset,
+                 found->memory.bytes);
+  return impl_->device->upload(found->memory, byte_offset, data);
 }
 
 Result<Done> Executable::read(const std::string& buffer, std::span<std::byte> data, uint64_t byte_offset) {

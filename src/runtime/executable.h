@@ -24,8 +24,8 @@ class Executable {
   Device& device() const;
   uint64_t memory_bytes() const;                                  // arena + states, without weights
 
-  // Copies into / out of an input, output or state buffer at an element offset 0. Sizes are checked.
-  Result<Done> write(const std::string& buffer, Bytes data);
+  // Copies into / out of an input, output or state buffer at a byte offset. Sizes are checked.
+  Result<Done> write(const std::string& buffer, Bytes data, uint64_t byte_offset = 0);
   Result<Done> read(const std::string& buffer, std::span<std::byte> data, uint64_t byte_offset = 0);
   // Copies a page of every state that has one for each of `pages`.
   Result<Done> copy_page(int64_t from, int64_t to);

@@ -72,7 +72,26 @@ class FakeDevice : public Device {
       std::fill(out.begin(), out.end(), 0.0f);
       model_(seen, out);
     }
+    if (buffers.size() > 7) embed(buffers, sizes);
     return Done{};
+  }
+
+  // more buffers: embed_rows, hidden, adapter, lora.m.down, lora.m.up; more sizes: embeds, adapters, rank
+  void embed(const std::vector<void*>& buffers, std::span<const int64_t> sizes) {
+    const auto* ids = static_cast<const int32_t*>(buffers[0]);
+    const auto* embed_rows = static_cast<const int32_t*>(buffers[7]);
+    auto* hidden = static_cast<float*>(buffers[8]);
+    for (int64_t row = 0; row < sizes[5]; ++row) {
+      for (int64_t i = 0; i < 4; ++i) hidden[row * 4 + i] = static_cast<float>(ids[embed_rows[row]] + i * 10000);
+    }
+    const auto* rows = static_cast<const int32_t*>(buffers[4]);
+    const auto* adapter = static_cast<const int32_t*>(buffers[9]);
+    const auto* up = static_cast<const float*>(buffers[11]);
+    auto* logits = static_cast<float*>(buffers[5]);
+    for (int64_t row = 0; row < sizes[1]; ++row) {               // an adapter makes the token its matrix names likely
+      const int32_t slot = adapter[rows[row]];
+      if (slot >= 0) logits[row * kFakeVocabulary + static_cast<int64_t>(up[slot * 3 * sizes[7]])] += 1000;
+    }
   }
 
   std::vector<int64_t> steps, rows_asked;        // of every launch
@@ -121,6 +140,24 @@ inline Interface fake_interface() {
   interface.launches = {{{{0, "tokens", 1, 128}}, {0, 1, 2, 3, 4, 5, 6}}};
   interface.model = {.name = "fake", .family = "fake", .vocabulary = kFakeVocabulary, .context = kFakeContext,
                      .end_ids = {2}, .bos_id = 1, .page_tokens = 16, .details = Json::object()};
+  return interface;
+}
+
+// The same with hidden states and room for adapters of one matrix "m" (5 -> 3).
+inline Interface fake_interface_with_more() {
+  Interface interface = fake_interface();
+  interface.sizes.insert(interface.sizes.end(), {{"embeds", 0, 8}, {"adapters", 1, 8}, {"rank", 1, 8}});
+  const auto add = [&](const char* name, DType type, const char* elements, BufferRole role, int64_t most) {
+    const bool is_state = role == BufferRole::state;
+    interface.buffers.push_back({name, type, elements, role, is_state ? -1 : interface.arena_bytes});
+    if (!is_state) interface.arena_bytes += (most * 4 + 63) / 64 * 64;
+  };
+  add("embed_rows", DType::i32, "embeds", BufferRole::input, 8);
+  add("hidden", DType::f32, "embeds * 4", BufferRole::output, 32);
+  add("adapter", DType::i32, "tokens", BufferRole::input, 128);
+  add("lora.m.down", DType::f32, "adapters * rank * 5", BufferRole::state, 0);
+  add("lora.m.up", DType::f32, "adapters * 3 * rank", BufferRole::state, 0);
+  for (int i = 7; i < 12; ++i) interface.launches[0].buffers.push_back(i);
   return interface;
 }
 
