@@ -67,8 +67,8 @@ void expect_same_as_alone(Engine engine, int count) {
 TEST(Serving, NeighboursChangeNoToken) { expect_same_as_alone(open_engine({.context = 256, .pages = 300}), 40); }
 
 TEST(Serving, SmallChunksAndPreemptionChangeNoToken) {
-  Engine engine = open_engine({.context = 128, .chunk = 13, .pages = 8});
-  expect_same_as_alone(engine, 16);
+  Engine engine = open_engine({.context = 128, .chunk = 13, .pages = 6});
+  expect_same_as_alone(engine, 10);
   EXPECT_GT(engine.stats().preempted, 0);
 }
 
