@@ -15,10 +15,10 @@ namespace syntax {
 
 bool is_reserved(std::string_view word) {
   static constexpr std::string_view kWords[] = {
-      "size",       "buffer",     "kernel",     "launch",  "arena",  "let",   "alloc",     "if",
-      "else",       "barrier",    "prefetch",   "call",       "where",   "true",   "false", "min",       "max",
-      "fma",        "select",     "cast",       "bitcast", "bits",   "ramp",  "broadcast", "interleave",
-      "reduce_add", "reduce_min", "reduce_max", "dot2", "dot4",    "extent", "when",  "in",        "offset"};
+      "size",       "buffer",   "kernel",  "launch", "arena", "let",       "alloc",      "if",         "else",
+      "barrier",    "prefetch", "call",    "where",  "true",  "false",     "min",        "max",        "fma",
+      "select",     "cast",     "bitcast", "bits",   "ramp",  "broadcast", "interleave", "reduce_add", "reduce_min",
+      "reduce_max", "dot2",     "dot4",    "extent", "when",  "in",        "offset"};
   for (std::string_view known : kWords) {
     if (known == word) return true;
   }
