@@ -44,8 +44,8 @@ std::string stamps_of(const Order& order) {
   if (failed) return "";
   const auto target = find_target(order.target);
   if (!target) return "";
-  std::string stamps = fmt::format("{}\nquant {}\nkv {}\nactivations {}\n{}\n", HEARTH_COMPILER_HASH, order.quant, order.kv,
-                                   order.activations, target->name);
+  std::string stamps = fmt::format("{}\nquant {}\nkv {}\nactivations {}\nadapters {}\n{}\n", HEARTH_COMPILER_HASH, order.quant,
+                                   order.kv, order.activations, order.adapters, target->name);
   if (!fs::is_directory(root, failed)) return add_stamp(root, stamps) ? stamps : "";
   std::vector<std::string> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(root, failed))
