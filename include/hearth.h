@@ -32,7 +32,7 @@ int hearth_bake(const char* options_json, hearth_progress progress, void* user);
 
 /* Opens MODEL (folder, .gguf, artifact, or cached name), baking it into the cache first where needed.
  * options: {"model", "quant", "kv", "activations", "target", "threads", "context", "chunk", "cache" (folder, "" = no cache),
- * "on_full" ("fail"|"slide"), "hub" ([folders of Hugging Face caches]), "dump"}. */
+ * "on_full" ("fail"|"slide"), "draft" (MODEL that drafts), "lookup": true (drafts from what was said), "draft_most", "hub" ([folders of Hugging Face caches]), "dump"}. */
 int hearth_open(const char* options_json, hearth_progress progress, void* user, hearth_model** model);
 void hearth_close(hearth_model* model);
 
@@ -58,7 +58,8 @@ typedef int (*hearth_on_text)(void* user, const char* text, size_t bytes, const 
 
 /* Generates. request: {"messages": [...]} (through the chat template) or {"prompt": text} or {"ids": [...]}, and
  * {"max_tokens","temperature","top_k","top_p","min_p","repetition_penalty","frequency_penalty","presence_penalty","penalty_window","seed",
- * "logit_bias": {"id": bias},"stop": [...],"ignore_end", "tools": [...], "template": {flags}}. max_tokens 0 computes the prompt only.
+ * "logit_bias": {"id": bias},"stop": [...],"ignore_end", "tools": [...], "template": {flags}, and at most one of "json_schema", "json_object": true,
+ * "regex" and "grammar" (GBNF): what the answer must be}. max_tokens 0 computes the prompt only.
  * What is absent comes from the model's own defaults, where it has some.
  * result: {"text","ids","finish": "end"|"stop"|"length"|"cancelled","prompt_tokens","reused_tokens","new_tokens","prefill_ms","decode_ms"}. */
 int hearth_generate(hearth_model* model, const char* request_json, hearth_on_text on_text, void* user, char** result_json);

@@ -33,6 +33,9 @@ void ModelFlags::add_to(CLI::App& app, Use use) {
   if (use == Use::bake) return;
   app.add_option("-c,--ctx-size,--context", context, "positions to hold (default: the model's own, at most 4096)");
   app.add_option("--chunk", chunk, "prompt tokens a step (default: 256)");
+  app.add_option("--md,--model-draft", draft, "a small model that drafts; the answer stays the same, it comes sooner where drafts are good");
+  app.add_flag("--lookup", lookup, "draft from repetitions in the prompt and the answer");
+  app.add_option("--draft-max", draft_most, "tokens a draft at most (default: 8)");
   app.add_flag("--context-shift", context_shift, "when the context is full, drop its oldest half instead of failing");
 }
 
@@ -56,6 +59,9 @@ Json ModelFlags::options(const Surroundings& surroundings, Use use) const {
   if (context != 0) options["context"] = context;
   if (chunk != 0) options["chunk"] = chunk;
   if (context_shift) options["on_full"] = "slide";
+  set("draft", draft);
+  if (lookup) options["lookup"] = true;
+  if (draft_most > 0) options["draft_most"] = draft_most;
   return options;
 }
 

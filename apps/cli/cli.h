@@ -38,7 +38,9 @@ struct ModelFlags {
   std::string model, positional, quant, kv, activations, target, dump;
   int threads = 0;
   int64_t context = 0, chunk = 0;
-  bool context_shift = false;
+  bool context_shift = false, lookup = false;
+  std::string draft;
+  int64_t draft_most = 0;
 
   enum class Use { open, bake };
   void add_to(CLI::App& app, Use use);

@@ -44,6 +44,11 @@ void SamplingFlags::add_to(CLI::App& app) {
   app.add_option("-s,--seed", seed_, "same seed, same answer (default: random in a chat, 0 otherwise; -1: random)");
   app.add_option("--logit-bias", bias_, "ID+BIAS or ID-BIAS, may be given again")->allow_extra_args(false);
   app.add_option("--stop,-r,--reverse-prompt", stop_, "end the answer at this text, may be given again")->allow_extra_args(false);
+  app.add_option("-j,--json-schema", schema_, "the answer is JSON that validates against this schema ({}: any JSON)");
+  app.add_option("--json-schema-file", schema_file_, "the same, from a file");
+  app.add_option("--regex", regex_, "the answer matches this regular expression as a whole");
+  app.add_option("--grammar", grammar_, "the answer is what this GBNF grammar says");
+  app.add_option("--grammar-file", grammar_file_, "the same, from a file");
 }
 
 std::optional<Json> SamplingFlags::request(uint64_t default_seed) const {
@@ -67,6 +72,15 @@ std::optional<Json> SamplingFlags::request(uint64_t default_seed) const {
   }
   if (!bias.empty()) request["logit_bias"] = bias;
   if (!stop_.empty()) request["stop"] = stop_;
+  set("json_schema", schema_);
+  set("regex", regex_);
+  set("grammar", grammar_);
+  for (const auto& [key, file] : {std::pair{"json_schema", &schema_file_}, std::pair{"grammar", &grammar_file_}}) {
+    if (!*file) continue;
+    const auto text = read_file(**file);
+    if (!text) return std::nullopt;
+    request[key] = *text;
+  }
   return request;
 }
 

@@ -15,6 +15,7 @@ class SamplingFlags {
   std::optional<double> temperature_, top_p_, min_p_, repetition_, frequency_, presence_;
   std::optional<int64_t> top_k_, window_, seed_, max_tokens_;
   std::vector<std::string> bias_, stop_;
+  std::optional<std::string> schema_, schema_file_, regex_, grammar_, grammar_file_;
 };
 
 uint64_t random_seed();

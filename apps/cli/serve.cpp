@@ -16,10 +16,10 @@ constexpr int64_t kMiB = 1 << 20;
 struct ServeFlags {
   ModelFlags model;
   std::vector<std::string> more, cors, allowed_hosts, adapters;
-  std::string host = "127.0.0.1", api_key, api_key_file, draft, alias, access_log;
+  std::string host = "127.0.0.1", api_key, api_key_file, alias, access_log;
   int port = 7411;
-  int64_t sequences = 0, waiting = -1, kv_mib = 0, memory_mib = 0, idle_s = 0, grace_s = 30, draft_most = 0;
-  bool lookup = false, no_page = false;
+  int64_t sequences = 0, waiting = -1, kv_mib = 0, memory_mib = 0, idle_s = 0, grace_s = 30;
+  bool no_page = false;
 };
 
 // NAME=FOLDER of each --lora. On failure the line is printed already.
@@ -48,12 +48,10 @@ std::optional<Json> models_of(const ServeFlags& flags, const Surroundings& surro
   for (const std::string& name : flags.more) {
     Json other = first;
     other["model"] = name;
+    for (const char* key : {"draft", "lookup", "draft_most"}) other.erase(key);
     models.push_back(std::move(other));
   }
   if (!flags.alias.empty()) first["id"] = flags.alias;
-  if (!flags.draft.empty()) first["draft"] = flags.draft;
-  if (flags.lookup) first["lookup"] = true;
-  if (flags.draft_most > 0) first["draft_most"] = flags.draft_most;
   if (!adapters->empty()) first["adapters"] = *adapters;
   models.insert(models.begin(), std::move(first));
   return models;
@@ -167,9 +165,6 @@ void add_serve(CLI::App& app, Context& context) {
                       "MiB for all loaded models; idle ones make room (default: no bound)");
   command->add_option("--unload-after", flags->idle_s,
                       "seconds without a request after which a model is unloaded (default: never)");
-  command->add_option("--md,--model-draft", flags->draft, "a small model that drafts for the first one");
-  command->add_flag("--lookup", flags->lookup, "draft from repetitions in the prompt and the answer");
-  command->add_option("--draft-max", flags->draft_most, "tokens a draft at most (default: 8)");
   command->add_option("--lora", flags->adapters,
                       "NAME=FOLDER of a LoRA adapter (PEFT) for the first model; repeatable");
   command->add_option("--cors", flags->cors, "origin whose pages may call the API, * for all; repeatable");

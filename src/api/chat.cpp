@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engine/chat_prompt.h"
+#include "engine/grammar_kind.h"
 #include "engine/sampling_defaults.h"
 
 namespace hearth {
@@ -14,7 +15,8 @@ constexpr double kMostTokens = 1 << 30;
 
 const std::vector<std::string> kRequestKeys = {
     "messages", "prompt", "ids", "max_tokens", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "frequency_penalty",
-    "presence_penalty", "penalty_window", "seed", "logit_bias", "stop", "ignore_end", "template", "tools"};
+    "presence_penalty", "penalty_window", "seed", "logit_bias", "stop", "ignore_end", "template", "tools", "json_schema",
+    "json_object", "regex", "grammar"};
 
 Result<std::map<int32_t, float>> read_bias(const Options& options) {
   std::map<int32_t, float> bias;
@@ -85,7 +87,42 @@ Result<std::vector<int32_t>> chat_ids(const Options& options, const Engine& engi
 
 }  // namespace
 
-Result<Request> read_request(const char* json, const Engine& engine) {
+namespace {
+
+struct GrammarKey {
+  const char* key;
+  GrammarKind kind;
+};
+constexpr GrammarKey kGrammarKeys[] = {
+    {"json_schema", GrammarKind::json_schema}, {"regex", GrammarKind::regex}, {"grammar", GrammarKind::gbnf}};
+
+// What the answer must be, bound to the model's tokens; null where nothing was asked.
+Result<std::shared_ptr<const BoundGrammar>> read_grammar(const Options& options, Engine& engine) {
+  GrammarKind kind = GrammarKind::none;
+  std::string text;
+  TRY(const bool any_object, options.flag("json_object", false));
+  int count = any_object ? 1 : 0;
+  if (any_object) kind = GrammarKind::json_object;
+  for (const GrammarKey& key : kGrammarKeys) {
+    if (!options.has(key.key)) continue;
+    ++count;
+    kind = key.kind;
+    const bool is_schema = kind == GrammarKind::json_schema && !options[key.key].is_string();      // an object or true
+    if (is_schema) {
+      text = options[key.key].dump();
+    } else {
+      TRY(text, options.text(key.key, ""));
+    }
+  }
+  if (count > 1) return error("generate: got {} of \"json_schema\", \"json_object\", \"regex\" and \"grammar\", want at most one", count);
+  if (kind == GrammarKind::none) return std::shared_ptr<const BoundGrammar>();
+  TRY(const Grammar grammar, compile_grammar(kind, text));
+  return engine.bind(grammar, fmt::format("{} {}", static_cast<int>(kind), text));
+}
+
+}  // namespace
+
+Result<Request> read_request(const char* json, Engine& engine) {
   TRY(const Options options, Options::parse(json, "generate", kRequestKeys));
   Request request;
   const int sources = options.has("messages") + options.has("prompt") + options.has("ids");
@@ -105,6 +142,7 @@ Result<Request> read_request(const char* json, const Engine& engine) {
   TRY(request.max_new, options.integer("max_tokens", -1, {-1, kMostTokens}));
   TRY(request.stop, options.texts("stop"));
   TRY(request.ignore_end, options.flag("ignore_end", false));
+  TRY(request.grammar, read_grammar(options, engine));
   return request;
 }
 

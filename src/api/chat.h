@@ -6,6 +6,6 @@
 namespace hearth {
 
 // A generate request as include/hearth.h describes it. What it leaves open comes from the model's card, then from SamplerOptions.
-Result<Request> read_request(const char* json, const Engine& engine);
+Result<Request> read_request(const char* json, Engine& engine);
 
 }  // namespace hearth

@@ -144,7 +144,7 @@ Json describe_model(Model& model) {
   json["memory_bytes"] = model.engine.executable().memory_bytes();
   json["weight_bytes"] = bytes.weights;
   json["code_bytes"] = bytes.code;
-  json["device"] = model.device->describe();
+  json["device"] = model.engine.executable().device().describe();
   json["has_tokenizer"] = model.engine.has_tokenizer();
   json["has_template"] = model.engine.chat_template() != nullptr;
   return json;

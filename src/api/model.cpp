@@ -129,7 +129,8 @@ Loader::Loader(const Artifact& artifact) {
 const std::vector<std::string>& ModelOptions::keys() {
   static const std::vector<std::string> keys = {
       "model",   "quant", "kv",    "activations", "target", "threads", "threads_decode",
-      "context", "chunk", "cache", "on_full",     "hub",    "dump"};
+      "context", "chunk", "cache", "on_full",     "hub",    "dump",    "draft",
+      "lookup",  "draft_most"};
   return keys;
 }
 
@@ -153,6 +154,12 @@ Result<ModelOptions> ModelOptions::read(const Options& options) {
   TRY(const std::string on_full, options.text("on_full", "fail"));
   if (on_full != "fail" && on_full != "slide") return error("model: 'on_full' is '{}', want fail or slide", on_full);
   read.engine.on_full = on_full == "slide" ? OnFull::slide : OnFull::fail;
+  TRY(read.draft, options.text("draft", ""));
+  TRY(const bool lookup, options.flag("lookup", false));
+  if (!read.draft.empty() && lookup) return error("model: both 'draft' and 'lookup', want one of them");
+  read.engine.speculation = !read.draft.empty() ? Speculation::model : lookup ? Speculation::lookup : Speculation::off;
+  TRY(const int64_t most, options.integer("draft_most", EngineOptions{}.draft_most, {1, 64}));
+  read.engine.draft_most = static_cast<int>(most);
   return read;
 }
 
@@ -186,13 +193,47 @@ Result<Artifact> open_or_bake(const ModelOptions& options, const OnProgress& on_
   return options.cache.empty() ? bake_for_now(order) : open_cached(options, order);
 }
 
+namespace {
+
+Result<std::shared_ptr<Device>> open_cpu(const ModelOptions& options) {
+  TRY(std::shared_ptr<Device> device,
+      open_device("cpu", {.threads = options.threads, .threads_decode = options.threads_decode}));
+  return device;
+}
+
+Result<std::shared_ptr<Drafter>> open_drafter(const ModelOptions& options, int64_t pages,
+                                              const OnProgress& on_progress) {
+  if (options.draft.empty()) return std::shared_ptr<Drafter>();
+  ModelOptions smaller = options;
+  smaller.model = options.draft;
+  smaller.quant.clear();
+  TRY(const Artifact artifact, open_or_bake(smaller, on_progress));
+  TRY(std::shared_ptr<Device> device, open_cpu(options));
+  TRY(std::unique_ptr<Drafter> drafter, draft_model(artifact, std::move(device), pages));
+  return std::shared_ptr<Drafter>(std::move(drafter));
+}
+
+}  // namespace
+
+int64_t pages_of_context(const Interface& interface, const EngineOptions& options) {
+  const int64_t own = interface.model.context > 0 ? std::min(interface.model.context, kDefaultContext) : kDefaultContext;
+  const int64_t context = options.context > 0 ? options.context : own;
+  return (context + interface.model.page_tokens - 1) / interface.model.page_tokens;
+}
+
+Result<Engine> open_engine(const Artifact& artifact, const ModelOptions& options, const OnProgress& on_progress) {
+  const int64_t one = pages_of_context(artifact.interface(), options.engine);
+  const int64_t pages = options.engine.pages > 0 ? options.engine.pages : one;
+  TRY(std::shared_ptr<Drafter> drafter, open_drafter(options, pages, on_progress));
+  TRY(std::shared_ptr<Device> device, open_cpu(options));
+  return Engine::open(artifact, std::move(device), options.engine, std::move(drafter));
+}
+
 Result<Model> open_model(const ModelOptions& options, const OnProgress& on_progress) {
   TRY(Artifact artifact, open_or_bake(options, on_progress));
   auto loader = std::make_unique<Loader>(artifact);   // while the tokenizer is read
-  TRY(std::shared_ptr<Device> device,
-      open_device("cpu", {.threads = options.threads, .threads_decode = options.threads_decode}));
-  TRY(Engine engine, Engine::open(artifact, device, options.engine));
-  return Model{std::move(artifact), std::move(device), std::move(engine), options, std::move(loader)};
+  TRY(Engine engine, open_engine(artifact, options, on_progress));
+  return Model{std::move(artifact), std::move(engine), options, std::move(loader)};
 }
 
 }  // namespace hearth

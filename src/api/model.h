@@ -20,6 +20,7 @@ struct ModelOptions {
   std::string cache;                     // folder; "": bake to a temporary file that goes away
   std::vector<std::string> hub;          // folders of Hugging Face caches
   int threads = 0, threads_decode = 0;   // 0: all; chosen by measuring
+  std::string draft;                     // MODEL of a smaller model that drafts, "": none
   EngineOptions engine;
 
   static const std::vector<std::string>& keys();
@@ -43,9 +44,14 @@ class Loader {
   std::jthread thread_;                  // ends early when the loader goes
 };
 
+// KV pages of one sequence that fills its context.
+int64_t pages_of_context(const Interface& interface, const EngineOptions& options);
+
+// The engine of an artifact on this machine's CPU, with its drafter where the options name one.
+Result<Engine> open_engine(const Artifact& artifact, const ModelOptions& options, const OnProgress& on_progress);
+
 struct Model {
   Artifact artifact;
-  std::shared_ptr<Device> device;
   Engine engine;
   ModelOptions options;
   std::unique_ptr<Loader> loader;

@@ -25,7 +25,6 @@ constexpr uint64_t kDefaultContexts = 64;  // full contexts of KV pages, where m
 struct ServeModel {
   std::string id;
   ModelOptions model;
-  std::string draft;                            // MODEL of a drafter, "": none
   std::map<std::string, std::string> adapters;  // name -> PEFT folder
   uint64_t kv_bytes = 0;                        // for KV pages, 0: a quarter of the memory at most
 };
@@ -40,7 +39,7 @@ std::string default_id(const std::string& model) {
 
 Result<ServeModel> read_model(const OrderedJson& json) {
   std::vector<std::string> keys = ModelOptions::keys();
-  for (const char* key : {"id", "draft", "draft_most", "lookup", "adapters", "kv_bytes", "sequences", "waiting"})
+  for (const char* key : {"id", "adapters", "kv_bytes", "sequences", "waiting"})
     keys.push_back(key);
   TRY(const Options options, Options::parse(json.dump().c_str(), "serve", keys));
   ServeModel read;
@@ -48,13 +47,7 @@ Result<ServeModel> read_model(const OrderedJson& json) {
   if (read.model.model.empty())
     return error("serve: a model without 'model', want a folder, a .gguf, a baked file or a name");
   TRY(read.id, options.text("id", default_id(read.model.model)));
-  TRY(read.draft, options.text("draft", ""));
-  TRY(const bool lookup, options.flag("lookup", false));
   EngineOptions& engine = read.model.engine;
-  if (!read.draft.empty() && lookup) return error("serve: '{}': both 'draft' and 'lookup', want one of them", read.id);
-  engine.speculation = !read.draft.empty() ? Speculation::model : lookup ? Speculation::lookup : Speculation::off;
-  TRY(const int64_t most, options.integer("draft_most", engine.draft_most, {1, 64}));
-  engine.draft_most = static_cast<int>(most);
   TRY(engine.sequences, options.integer("sequences", engine.sequences, {1, 256}));
   TRY(engine.waiting, options.integer("waiting", engine.waiting, {0, 1 << 20}));
   TRY(const int64_t kv_bytes, options.integer("kv_bytes", 0, {0, kMostBytes}));
@@ -94,29 +87,15 @@ Result<uint64_t> page_bytes(const Interface& interface) {
 // KV pages: what was asked for, else many contexts, within a quarter of the machine's memory but at least one context.
 Result<int64_t> pages_for(const Interface& interface, const ServeModel& model) {
   TRY(const uint64_t bytes, page_bytes(interface));
-  const int64_t page_tokens = interface.model.page_tokens;
-  const int64_t own = interface.model.context > 0 ? std::min<int64_t>(interface.model.context, 4096) : 4096;
-  const int64_t context = model.model.engine.context > 0 ? model.model.engine.context : own;
-  const auto per_context = static_cast<uint64_t>((context + page_tokens - 1) / page_tokens);
+  const auto per_context = static_cast<uint64_t>(pages_of_context(interface, model.model.engine));
   const uint64_t budget = model.kv_bytes > 0 ? model.kv_bytes : machine_bytes() / 4;
   const uint64_t afforded = bytes == 0 ? per_context : budget / bytes;
   if (model.kv_bytes > 0 && afforded < per_context) {
-    return error("serve: '{}': {} MiB hold {} KV pages, one context of {} positions needs {}", model.id, budget >> 20,
-                 afforded, context, per_context);
+    return error("serve: '{}': {} MiB hold {} KV pages, one context needs {}", model.id, budget >> 20,
+                 afforded, per_context);
   }
   const uint64_t wanted = model.kv_bytes > 0 ? afforded : std::min(afforded, per_context * kDefaultContexts);
   return static_cast<int64_t>(std::max(wanted, per_context));
-}
-
-Result<std::shared_ptr<Drafter>> open_drafter(const ServeModel& model, int64_t pages, const OnProgress& on_progress) {
-  if (model.draft.empty()) return std::shared_ptr<Drafter>();
-  ModelOptions options = model.model;
-  options.model = model.draft;
-  options.quant.clear();
-  TRY(const Artifact artifact, open_or_bake(options, on_progress));
-  TRY(std::shared_ptr<Device> device, open_device("cpu", {.threads = options.threads}));
-  TRY(std::unique_ptr<Drafter> drafter, draft_model(artifact, std::move(device), pages));
-  return std::shared_ptr<Drafter>(std::move(drafter));
 }
 
 Result<std::unique_ptr<ServedModel>> load_model(const ServeModel& model, const OnProgress& on_progress,
@@ -124,9 +103,7 @@ Result<std::unique_ptr<ServedModel>> load_model(const ServeModel& model, const O
   TRY(const Artifact artifact, open_or_bake(model.model, on_progress));
   ModelOptions options = model.model;
   TRY(options.engine.pages, pages_for(artifact.interface(), model));
-  TRY(std::shared_ptr<Drafter> drafter, open_drafter(model, options.engine.pages, on_progress));
-  TRY(std::shared_ptr<Device> device, open_device("cpu", {.threads = options.threads}));
-  TRY(Engine engine, Engine::open(artifact, std::move(device), options.engine, std::move(drafter)));
+  TRY(Engine engine, open_engine(artifact, options, on_progress));
   auto served = std::make_unique<ServedModel>();
   served->id = model.id;
   if (artifact.has_tensor("chat_template")) {

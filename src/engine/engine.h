@@ -26,6 +26,8 @@ namespace hearth {
 enum class OnFull { fail, slide };       // context full: end with `length` or a clear error, or drop the oldest half after the first page
 enum class Speculation { off, lookup, model };
 
+inline constexpr int64_t kDefaultContext = 4096;         // positions, where the options say nothing and the model has more
+
 struct EngineOptions {
   int64_t context = 0;                   // positions a sequence may hold; 0: the model's own, at most 4096
   int64_t chunk = 256;                   // rows a step (<= the artifact's bound on tokens)

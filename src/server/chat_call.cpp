@@ -20,21 +20,6 @@ void put(const std::optional<From>& asked, To& value) {
   if (asked) value = static_cast<To>(*asked);
 }
 
-Result<Grammar> compile(const GrammarAsked& asked) {
-  switch (asked.kind) {
-    case GrammarKind::json_object:
-      return Grammar::any_json_object();
-    case GrammarKind::json_schema:
-      return Grammar::from_json_schema(asked.text);
-    case GrammarKind::regex:
-      return Grammar::from_regex(asked.text);
-    case GrammarKind::gbnf:
-    case GrammarKind::none:
-      break;
-  }
-  return Grammar::from_gbnf(asked.text);
-}
-
 // The tools that may be called, as the parser wants them.
 ApiResult<std::vector<OfferedTool>> offered_tools(const ChatCall& call) {
   if (call.tools.is_null() || call.tool_use == ToolUse::none) return std::vector<OfferedTool>{};
@@ -98,7 +83,7 @@ SamplerOptions sampler_of(const SamplingAsked& asked, const ModelCard& card) {
 
 ApiResult<std::shared_ptr<const BoundGrammar>> bind_grammar(const GrammarAsked& asked, EngineLoop& loop) {
   if (asked.kind == GrammarKind::none) return std::shared_ptr<const BoundGrammar>();
-  auto grammar = compile(asked);
+  auto grammar = compile_grammar(asked.kind, asked.text);
   if (!grammar.ok()) return bad_request(grammar.message(), asked.param);
   auto bound = loop.bind(*grammar, fmt::format("{} {}", static_cast<int>(asked.kind), asked.text));
   if (!bound.ok()) return bad_request(bound.message(), asked.param);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/grammar_kind.h"
 #include "server/answer.h"
 #include "server/fields.h"
 
@@ -19,7 +20,6 @@ struct SamplingAsked {
 };
 SamplerOptions sampler_of(const SamplingAsked& asked, const ModelCard& card);
 
-enum class GrammarKind { none, json_object, json_schema, regex, gbnf };
 struct GrammarAsked {
   GrammarKind kind = GrammarKind::none;
   std::string text;   // of a schema, regex or GBNF
