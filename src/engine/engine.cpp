@@ -12,7 +12,6 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kDefaultContext = 4096;
 constexpr int64_t kMostTop = 128;                // log-probabilities of so many tokens
 constexpr int64_t kRowsOfLogits = 64;            // a step of logits(): more rows would only touch more memory
 constexpr const char* kFull = "engine: busy: ";
