@@ -15,13 +15,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr size_t kChoicesAtOnce = 64;  // of one request: a long list of prompts must not fill the queue
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // One answer on its way. Events come from the engine's thread, one after the other.
 class Answering : public std::enable_shared_from_this<Answering> {
  public:
   Answering(Services& services, AnswerOrder order, std::shared_ptr<HttpReply> reply)
-      : services_(services), order_(std::move(order)), reply_(std::move(reply)) {
+      : services_(services), running_(services.running), order_(std::move(order)), reply_(std::move(reply)) {
     per_prompt_ = static_cast<size_t>(order_.requests[0].choices);
     open_ = per_prompt_ * order_.requests.size();
     answer().choices.resize(open_);
@@ -32,6 +34,8 @@ class Answering : public std::enable_shared_from_this<Answering> {
     if (engine().has_tokenizer()) answer().tokenizer = &engine().tokenizer();
   }
 
+  ~Answering() { let_go(); }
+
   void start();
 
  private:
@@ -41,20 +45,29 @@ class Answering : public std::enable_shared_from_this<Answering> {
   void on_event(size_t prompt, const Event& event);
   void take(const Event& event, AnswerDelta& delta);
   void end_choice(const Event& event, AnswerDelta& delta);
-  void give_up(size_t first_prompt, const ApiError& error);
+  std::optional<size_t> next_prompt();
+  void submit();
+  bool take_back(size_t prompt, const Error& error);
+  void leave();
+  void give_up();
   void cancel_all();
   void measure(const Event& event);
   void send(const AnswerDelta& delta);
   void finish();
+  void let_go();
 
   Services& services_;
+  const Running::Mark running_;
   AnswerOrder order_;
   std::shared_ptr<HttpReply> reply_;
   std::vector<MessageParser> parsers_;
   std::mutex mutex_;            // the worker that submits, and the engine's thread
   std::vector<RequestId> ids_;  // of what was submitted
   size_t per_prompt_ = 1;       // choices
+  size_t next_ = 0;             // prompt to submit
   size_t open_ = 0;             // choices that have not ended
+  size_t at_work_ = 0;          // those of them that were submitted
+  bool gone_ = false;           // nobody reads this any more
   bool streaming_ = false;      // the head has been sent
   bool settled_ = false;        // nothing more is wanted: our own cancel is no failure
   std::optional<ApiError> failure_;
@@ -78,33 +91,65 @@ Result<Done> Answering::make_parsers() {
 void Answering::start() {
   auto parsers = make_parsers();
   if (!parsers.ok()) return refuse(*order_.dialect, *reply_, server_failure(parsers.message()));
-  const std::shared_ptr<HttpReply> reply = reply_;  // ours may be let go by the last event, before all is submitted
-  const std::shared_ptr<ServedModel> model = order_.chosen.model;
-  const std::vector<Request> requests = std::move(order_.requests);
-  for (size_t i = 0; i < requests.size(); ++i) {
-    auto submitted = model->loop->submit(
-        requests[i], [self = shared_from_this(), i](const Event& event) { self->on_event(i, event); });
-    if (!submitted.ok()) {
-      const bool full = Engine::is_full(submitted.failure());
-      return give_up(i, full ? too_busy(submitted.message()) : bad_request(submitted.message()));
-    }
-    const std::lock_guard lock(mutex_);
-    ids_.push_back(*submitted);
-  }
-  const std::lock_guard lock(mutex_);
-  reply->on_gone([weak = std::weak_ptr<ServedModel>(model), ids = ids_] {
-    const auto alive = weak.lock();
-    for (size_t i = 0; alive != nullptr && i < ids.size(); ++i) alive->loop->cancel(ids[i]);
+  reply_->on_gone([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->leave();
   });
+  submit();
 }
 
-// The prompts from `first` on were refused: so is the whole answer, once those before have ended.
-void Answering::give_up(size_t first_prompt, const ApiError& error) {
+// The prompt to submit now; it counts as submitted.
+std::optional<size_t> Answering::next_prompt() {
   const std::lock_guard lock(mutex_);
-  open_ -= (answer().prompts.size() - first_prompt) * per_prompt_;
-  failure_ = error;
+  if (next_ == order_.requests.size() || (at_work_ > 0 && at_work_ + per_prompt_ > kChoicesAtOnce)) return std::nullopt;
+  at_work_ += per_prompt_;
+  return next_++;
+}
+
+// Submits prompts until enough are at work. From any thread but the engine's.
+void Answering::submit() {
+  std::unique_lock held(mutex_);
+  const std::shared_ptr<ServedModel> model = order_.chosen.model;  // ours may be let go by the last event
+  held.unlock();
+  while (const auto prompt = next_prompt()) {
+    auto submitted = model->loop->submit(
+        order_.requests[*prompt], [self = shared_from_this(), prompt = *prompt](const Event& event) { self->on_event(prompt, event); });
+    const std::lock_guard lock(mutex_);
+    if (submitted.ok()) {
+      ids_.push_back(*submitted);
+      if (gone_ || failure_) model->loop->cancel(*submitted);
+    } else if (!take_back(*prompt, submitted.failure())) {
+      return;
+    }
+  }
+}
+
+// The engine did not take the prompt. A full queue is waited for where others of ours still make room; true: go on.
+bool Answering::take_back(size_t prompt, const Error& error) {
+  at_work_ -= per_prompt_;
+  const bool full = Engine::is_full(error);
+  if (full && at_work_ > 0 && prompt + 1 == next_ && !gone_ && !failure_) {
+    --next_;
+    return false;
+  }
+  if (!failure_) failure_ = full ? too_busy(error.text) : bad_request(error.text);
+  open_ -= per_prompt_;
+  give_up();
+  return false;
+}
+
+// The client is gone.
+void Answering::leave() {
+  const std::lock_guard lock(mutex_);
+  gone_ = true;
+  give_up();
+}
+
+// What was not submitted never will be; the rest is cancelled, and the last of it finishes.
+void Answering::give_up() {
+  open_ -= (order_.requests.size() - next_) * per_prompt_;
+  next_ = order_.requests.size();
   cancel_all();
-  if (open_ == 0) finish();
+  if (open_ == 0 && reply_ != nullptr) finish();
 }
 
 void Answering::cancel_all() {
@@ -152,7 +197,9 @@ void Answering::end_choice(const Event& event, AnswerDelta& delta) {
   delta.finish = choice.finish;
   if (event.choice == 0) answer().cached_tokens += event.timing.reused_tokens;
   if (event.finish == Finish::failed && !failure_) failure_ = server_failure(event.error);
+  if (event.finish == Finish::cancelled && !settled_ && !failure_) failure_ = server_stops();
   --open_;
+  --at_work_;
 }
 
 void Answering::measure(const Event& event) {
@@ -187,17 +234,22 @@ void Answering::on_event(size_t prompt, const Event& event) {
   measure(event);
   take(event, delta);
   if (event.finish != Finish::none) end_choice(event, delta);
-  if (event.finish != Finish::failed) send(delta);
+  send(delta);
+  if (failure_ || gone_) return give_up();
   if (open_ == 0) return finish();
+  if (event.finish != Finish::none && next_ < order_.requests.size()) {
+    services_.post([self = shared_from_this()] { self->submit(); });
+  }
   const bool done = parsers_.size() == 1 && parsers_[0].is_settled();
   if (!done || settled_ || ids_.empty()) return;
   settled_ = true;
   cancel_all();
 }
 
-// All choices have ended. The model is let go elsewhere: its last holder joins the thread that runs this.
+// All choices have ended.
 void Answering::finish() {
   const AnswerChoice& first = answer().choices[0];
+  if (first_token_s_ < 0 && !failure_ && !gone_) services_.metrics.count_tokens(answer().prompt_tokens, 0);
   services_.metrics.observe({.model = order_.chosen.model->id,
                              .finish = first.finish,
                              .timing = first.timing,
@@ -205,6 +257,7 @@ void Answering::finish() {
                              .total_s = seconds_since(arrived_)});
   Trace trace{.id = answer().id,
               .model = answer().model,
+              .path = order_.path,
               .arrived = arrived_at_,
               .finish = first.finish,
               .timing = first.timing};
@@ -222,7 +275,12 @@ void Answering::finish() {
     send_json(*reply_, order_.dialect->whole(answer()));
   }
   reply_.reset();
-  services_.post([held = std::move(order_.chosen)] {});
+  let_go();
+}
+
+// Elsewhere: the model's last holder joins the engine's thread, which may be running this.
+void Answering::let_go() {
+  if (order_.chosen.model != nullptr) services_.post([held = std::move(order_.chosen)] {});
 }
 
 }  // namespace

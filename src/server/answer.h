@@ -78,6 +78,7 @@ struct AnswerOrder {
   Answer answer;                          // id, created and model filled in
   Delivery delivery = Delivery::whole;
   std::unique_ptr<Dialect> dialect;
+  std::string path;  // of the endpoint, for the traces
 };
 
 // Answers on `reply` until the end, also with failures. Returns once the request is submitted.

@@ -33,6 +33,8 @@ ApiError too_busy(std::string message) {
 }
 ApiError server_failure(std::string message) { return {.status = 500, .message = std::move(message)}; }
 
+ApiError server_stops() { return {.status = 503, .message = "the server is stopping"}; }
+
 OrderedJson to_json(const ApiError& error) {
   return {{"error",
            {{"message", error.message},

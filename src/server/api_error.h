@@ -23,6 +23,7 @@ ApiError bad_request(std::string message, std::string param = "");
 ApiError not_found(std::string message, std::string code = "");
 ApiError too_busy(std::string message);
 ApiError server_failure(std::string message);
+ApiError server_stops();
 
 // {"error": {"message", "type", "param", "code"}}
 OrderedJson to_json(const ApiError& error);

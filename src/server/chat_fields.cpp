@@ -8,7 +8,6 @@ namespace hearth {
 namespace {
 
 constexpr double kBig = 1e30;
-constexpr double kMostTokens = 1 << 30;
 
 std::map<int32_t, float> read_bias(Fields& fields) {
   std::map<int32_t, float> bias;
@@ -71,7 +70,7 @@ std::string read_content(Fields& message, const OrderedJson& content) {
   for (size_t i = 0; i < content.size(); ++i) {
     Fields part(content[i], fmt::format("{}[{}]", message.path("content"), i));
     const std::string type = part.one_of("type", "text", {"text", "input_text", "output_text", "refusal"});
-    text += part.text(type == "refusal" ? "refusal" : "text");
+    text += part.need_text(type == "refusal" ? "refusal" : "text");
     part.ignore({"annotations", "cache_control", "logprobs"});
     if (auto failure = part.done()) message.fail(*failure);
   }

@@ -13,6 +13,7 @@
 #include "server/metrics.h"
 #include "server/model_pool.h"
 #include "server/response_store.h"
+#include "server/running.h"
 #include "server/traces.h"
 
 namespace hearth {
@@ -28,7 +29,8 @@ struct Services {
   std::string network;  // "this device only", or the address others can reach
   uint64_t memory_budget = 0;
   std::function<HttpStats()> http_stats;
-  bool page = true;                      // the chat page is served
+  bool page = true;  // the chat page is served
+  Running& running;  // answers on their way, and posted work
   // Runs `work` on a thread that may take its time (rendering, tokenizing, compiling grammars).
   std::function<void(std::function<void()> work)> post;
 };

@@ -18,6 +18,7 @@ namespace hearth {
 struct Between {
   double least, most;
 };
+inline constexpr double kMostTokens = 1 << 30;  // of fields that count tokens
 
 class Fields {
  public:

@@ -79,6 +79,7 @@ struct HttpOptions {
 
   size_t header_bytes = 16 << 10;  // more: 431
   size_t body_bytes = 32 << 20;    // more: 413, and the rest is not read
+  size_t all_bodies_bytes = 256 << 20;  // of all bodies that are coming in; more: 503 with Retry-After
   size_t queue_bytes = 1 << 20;    // of a stream; more: a slow reader, cut
   int max_connections = 1024;      // more: 503 with Retry-After
   int send_buffer_bytes = 0;       // the kernel's, a connection; 0: as the system has it

@@ -245,11 +245,19 @@ HttpConnection::Progress HttpConnection::read_body() {
   if (needs_more && buffer_.size() > shared_->options.header_bytes) failure = http::error::header_limit;
   if (failure && failure != http::error::need_more)
     refuse(*refusal_of(failure));
+  else if (!hold_body(parser_->get().body().size()))
+    refuse({503, "request: the server is taking too many large bodies, try again later"}, {{"Retry-After", "1"}});
   else if (parser_->is_done())
     handle();
   else if (needs_more || used == 0)
     return Progress::needs_more;
   return Progress::goes_on;
+}
+
+bool HttpConnection::hold_body(size_t bytes) {
+  shared_->body_bytes += bytes - held_bytes_;
+  held_bytes_ = bytes;
+  return bytes == 0 || shared_->body_bytes <= shared_->options.all_bodies_bytes;
 }
 
 std::optional<HttpRefusal> HttpConnection::refusal_of(const error_code& failure) const {

@@ -33,6 +33,7 @@ struct HttpShared {
   HttpServer::Handler handler;
   std::vector<std::string> hosts;  // that a Host header may name; empty: any
   std::atomic<bool> stopping{false};
+  std::atomic<size_t> body_bytes{0};  // of bodies that are coming in
   std::atomic<uint64_t> connections{0}, requests{0}, open_connections{0}, running_replies{0}, bytes_in{0}, bytes_out{0},
       refused_connections{0}, refused_requests{0}, gone_clients{0}, slow_readers{0};
 
@@ -76,6 +77,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void on_head();
   std::optional<HttpRefusal> judge_head();
   Progress read_body();
+  bool hold_body(size_t bytes);  // counts what this one has of its body; false: all together are too many
   std::optional<HttpRefusal> refusal_of(const boost::system::error_code& failure) const;
 
   // Replying: http_connection_reply.cpp
@@ -111,7 +113,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   AccessRecord record_;
   Clock::time_point started_;  // when the request's first byte was read
   HttpHeaders cors_;
-  size_t head_bytes_ = 0, dropped_bytes_ = 0;
+  size_t head_bytes_ = 0, dropped_bytes_ = 0, held_bytes_ = 0;
   bool keep_alive_ = true, reading_ = false, saw_end_ = false;
 
   std::shared_ptr<ReplyChannel> channel_;  // of the reply that runs

@@ -37,6 +37,7 @@ void HttpConnection::handle() {
   ++shared_->requests;
   ++shared_->running_replies;
   request_.body = std::move(parser_->get().body());
+  hold_body(0);
   open_channel();
   const auto channel = channel_;
   if (!cors_.empty() && is_preflight(request_)) return channel->send(204, "", "", preflight_headers(request_));
@@ -50,6 +51,8 @@ void HttpConnection::handle() {
 void HttpConnection::refuse(const HttpRefusal& refusal, HttpHeaders headers) {
   if (welcome_ == Welcome::serve) ++shared_->refused_requests;
   phase_ = Phase::refusing;
+  if (held_bytes_ > 0) std::string().swap(parser_->get().body());
+  hold_body(0);
   ++shared_->running_replies;
   keep_alive_ = false;
   set_deadline(shared_->options.stall_time);
@@ -196,6 +199,7 @@ void HttpConnection::cut() {
 void HttpConnection::close() {
   if (phase_ == Phase::closed) return;
   phase_ = Phase::closed;
+  hold_body(0);
   deadline_timer_.cancel();
   hangup_timer_.cancel();
   error_code ignored;

@@ -4,8 +4,6 @@
 namespace hearth {
 namespace {
 
-constexpr double kMostTokens = 1 << 30;
-
 // Text of a string or of text blocks.
 std::string read_text(Fields& fields, const std::string& key, const OrderedJson& value) {
   if (value.is_string()) return value.get<std::string>();

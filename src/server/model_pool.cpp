@@ -27,12 +27,22 @@ struct Entry {
   std::vector<Waiting> waiting;                  // of ModelState::loading
 
   bool in_use() const { return model != nullptr && (model.use_count() > 1 || !model->loop->idle()); }
-  uint64_t bytes() const {
-    return model == nullptr ? entry.bytes : model->weight_bytes + model->loop->stats().memory_bytes;
-  }
 };
 
+using Models = std::vector<std::shared_ptr<ServedModel>>;
+struct Loaded {
+  std::shared_ptr<ServedModel> model;
+  std::optional<ApiError> failure;               // where there is no model
+};
+
+uint64_t bytes_of(const ServedModel& model) { return model.weight_bytes + model.loop->stats().memory_bytes; }
+
 }  // namespace
+
+const char* name_of(ModelState state) {
+  static constexpr const char* kNames[] = {"unloaded", "loading", "ready", "failed"};
+  return kNames[static_cast<size_t>(state)];
+}
 
 struct ModelPool::Impl {
   PoolOptions options;
@@ -52,9 +62,10 @@ struct ModelPool::Impl {
   std::optional<Named> find(const std::string& name) const;
   ApiError unknown(const std::string& name) const;
   void request_load(size_t index);
-  std::optional<ApiError> make_room(size_t index, std::vector<std::shared_ptr<ServedModel>>& gone);
+  std::optional<ApiError> make_room(size_t index, Models& gone);
+  Loaded load_within_budget(std::unique_lock<std::mutex>& lock, size_t index);
   void load_one(std::unique_lock<std::mutex>& lock, size_t index);
-  void unload_idle(std::vector<std::shared_ptr<ServedModel>>& gone);
+  void unload_idle(Models& gone);
   void work();
 };
 
@@ -95,14 +106,15 @@ void ModelPool::Impl::request_load(size_t index) {
 }
 
 // Unloads idle models, the one used longest ago first, until `index` fits; those go after the lock is gone.
-std::optional<ApiError> ModelPool::Impl::make_room(size_t index, std::vector<std::shared_ptr<ServedModel>>& gone) {
+std::optional<ApiError> ModelPool::Impl::make_room(size_t index, Models& gone) {
   if (options.memory_bytes == 0) return std::nullopt;
+  const ModelEntry& wanted = entries[index].entry;
   while (true) {
-    uint64_t sum = entries[index].bytes();
+    uint64_t sum = wanted.bytes;
     Entry* oldest = nullptr;
     for (Entry& entry : entries) {
       if (entry.model == nullptr) continue;
-      sum += entry.bytes();
+      sum += entry.entry.bytes;
       if (!entry.in_use() && (oldest == nullptr || entry.last_used < oldest->last_used)) oldest = &entry;
     }
     if (sum <= options.memory_bytes) return std::nullopt;
@@ -110,19 +122,23 @@ std::optional<ApiError> ModelPool::Impl::make_room(size_t index, std::vector<std
     gone.push_back(std::move(oldest->model));
     oldest->state = ModelState::unloaded;
   }
-  ApiError error = too_busy(fmt::format("model '{}' needs {} MiB, the budget is {} MiB and the models loaded are in use; try again later",
-                                        entries[index].entry.id, entries[index].bytes() >> 20, options.memory_bytes >> 20));
+  const bool never = wanted.bytes > options.memory_bytes;
+  ApiError error = too_busy(fmt::format("model '{}' needs {} MiB, the memory for models is {} MiB{}", wanted.id,
+                                        wanted.bytes >> 20, options.memory_bytes >> 20,
+                                        never ? "" : " and those loaded are in use; try again later"));
   error.status = 503;
-  error.retry_after_s = 5;
+  error.code = "model_does_not_fit";
+  error.retry_after_s = never ? 0 : 5;
   return error;
 }
 
-void ModelPool::Impl::load_one(std::unique_lock<std::mutex>& lock, size_t index) {
+// Loads without the lock; with it before and after.
+Loaded ModelPool::Impl::load_within_budget(std::unique_lock<std::mutex>& lock, size_t index) {
+  Models gone;                                   // let go without the lock: that joins their threads
   const std::string id = entries[index].entry.id;
-  std::vector<std::shared_ptr<ServedModel>> gone;
   std::optional<ApiError> failure = make_room(index, gone);
   lock.unlock();
-  gone.clear();                                  // joins their threads
+  gone.clear();
   std::shared_ptr<ServedModel> model;
   if (!failure) {
     auto loaded = load(id, turn);
@@ -133,6 +149,18 @@ void ModelPool::Impl::load_one(std::unique_lock<std::mutex>& lock, size_t index)
     }
   }
   lock.lock();
+  if (model == nullptr) return {nullptr, failure};
+  entries[index].entry.bytes = bytes_of(*model);
+  failure = make_room(index, gone);
+  if (failure) gone.push_back(std::move(model));
+  lock.unlock();
+  gone.clear();
+  lock.lock();
+  return {std::move(model), failure};
+}
+
+void ModelPool::Impl::load_one(std::unique_lock<std::mutex>& lock, size_t index) {
+  auto [model, failure] = load_within_budget(lock, index);
   Entry& entry = entries[index];
   entry.state = model != nullptr ? ModelState::ready : failure->status == 503 ? ModelState::unloaded : ModelState::failed;
   entry.failure = failure ? failure->message : "";
@@ -153,7 +181,7 @@ void ModelPool::Impl::load_one(std::unique_lock<std::mutex>& lock, size_t index)
   lock.lock();
 }
 
-void ModelPool::Impl::unload_idle(std::vector<std::shared_ptr<ServedModel>>& gone) {
+void ModelPool::Impl::unload_idle(Models& gone) {
   if (options.idle_time.count() == 0) return;
   for (Entry& entry : entries) {
     if (entry.model == nullptr) continue;
@@ -173,7 +201,7 @@ void ModelPool::Impl::work() {
       load_one(lock, index);
       continue;
     }
-    std::vector<std::shared_ptr<ServedModel>> gone;
+    Models gone;
     unload_idle(gone);
     if (!gone.empty()) {
       lock.unlock();
@@ -200,7 +228,7 @@ ModelPool::~ModelPool() {
   impl_->changed.notify_all();
   impl_->thread.join();
   for (Entry& entry : impl_->entries) {
-    for (Entry::Waiting& one : entry.waiting) one.then(server_failure("the server is stopping"));
+    for (Entry::Waiting& one : entry.waiting) one.then(server_stops());
   }
 }
 

@@ -2,7 +2,7 @@
 //
 // Names: a model's own, or "model:adapter", or an adapter's own name where only one model has it. Loading runs on a thread of the pool;
 // who asks meanwhile waits with the others. A model in use is never unloaded; when a new one does not fit beside those in use,
-// the request is refused.
+// the request is refused. What a model needs is known once it has been loaded: a first load may pass the budget for a moment.
 #pragma once
 
 #include <chrono>
@@ -20,7 +20,7 @@ namespace hearth {
 struct ModelEntry {
   std::string id;                        // the name in the API
   std::vector<std::string> adapters;     // LoRA adapters by name
-  uint64_t bytes = 0;                    // memory it needs, about; 0: not known
+  uint64_t bytes = 0;                    // memory it needs, about; 0: not known before it has been loaded once
 };
 
 // A model at work.
@@ -43,6 +43,7 @@ struct PoolOptions {
 };
 
 enum class ModelState { unloaded, loading, ready, failed };
+const char* name_of(ModelState state);   // "unloaded", ...
 
 struct ModelStatus {
   ModelEntry entry;

@@ -19,7 +19,9 @@ OrderedJson call_words(const AnsweredToolCall& call) {
 }  // namespace
 
 std::string client_of(const HttpRequest& request) {
-  if (const std::string* key = request.header("Authorization")) return *key;
+  for (const char* name : {"Authorization", "x-api-key"}) {
+    if (const std::string* key = request.header(name)) return *key;
+  }
   return request.peer.substr(0, request.peer.rfind(':'));
 }
 

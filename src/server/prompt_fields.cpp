@@ -38,7 +38,7 @@ std::vector<PromptAsked> read_prompts(Fields& fields, const std::string& key, si
   if (auto single = as_prompt(*value)) return {std::move(*single)};
   if (!value->is_array() || value->empty()) {
     fields.fail(key, fmt::format("got {}, want a string, token ids, or a list of either",
-                                 value->empty() ? "an empty list" : value->type_name()));
+                                 value->is_array() ? "an empty list" : value->type_name()));
     return prompts;
   }
   if (value->size() > most) fields.fail(key, fmt::format("got {} prompts, want at most {}", value->size(), most));

@@ -4,8 +4,6 @@
 namespace hearth {
 namespace {
 
-constexpr double kMostTokens = 1 << 30;
-
 OrderedJson parsed_arguments(const std::string& text) {
   auto parsed = parse_ordered_json(text, "arguments");
   return parsed.ok() ? std::move(*parsed) : OrderedJson(text);
@@ -148,13 +146,13 @@ ApiResult<ResponsesBody> read_responses_body(const OrderedJson& body, const Resp
   call.model = fields.text("model");
   const std::string instructions = fields.text("instructions");
   if (!instructions.empty()) call.messages.push_back({{"role", "system"}, {"content", instructions}});
+  read.instructions = call.messages.size();
   const std::string previous = fields.text("previous_response_id");
   if (!previous.empty()) {
     const auto known = store.find(previous);
     if (!known) fields.fail("previous_response_id", fmt::format("'{}' is not known here (any more)", previous));
     for (const OrderedJson& message : known ? known->messages : OrderedJson::array()) {
-      if (message["role"] != "system" || instructions.empty())
-        call.messages.push_back(read_message(fields, message, "previous_response_id"));
+      call.messages.push_back(read_message(fields, message, "previous_response_id"));
     }
   }
   read_input(fields, call.messages);

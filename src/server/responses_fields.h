@@ -12,6 +12,7 @@ struct ResponsesBody {
   ChatCall call;
   Delivery delivery = Delivery::whole;
   Keep keep = Keep::yes;  // "store"
+  size_t instructions = 0;  // messages of this request alone, at the beginning: 0 or 1
   OrderedJson echo;       // what the answer repeats: instructions, tools, temperature, ...
 };
 

@@ -86,15 +86,27 @@ struct Server::Impl {
   std::optional<ModelPool> models;
   std::optional<Services> services;
   std::optional<HttpServer> http;
+  Running running;
   std::atomic<bool> stopping = false;
 
   void route(HttpRequest request, std::shared_ptr<HttpReply> reply);
+  void post(std::function<void()> work);
+  // No connection is open any more, so what still runs has been cancelled. It uses the metrics, and lets go of its model
+  // on a worker: those end last.
   ~Impl() {
-    // Answers that still run let go of their models on workers: those end last.
     models.reset();
+    running.wait_for_none();
     if (workers) workers->join();
   }
 };
+
+void Server::Impl::post(std::function<void()> work) {
+  auto mark = std::make_shared<Running::Mark>(running);
+  boost::asio::post(*workers, [mark = std::move(mark), work = std::move(work)]() mutable {
+    work();
+    work = nullptr;  // what it holds goes before its mark
+  });
+}
 
 void Server::Impl::route(HttpRequest request, std::shared_ptr<HttpReply> reply) {
   if (is_foreign(request, options.http.cors_origins)) {
@@ -144,7 +156,8 @@ Result<Server> Server::open(const ServerOptions& options, LoadModel load) {
       .memory_budget = options.models.memory_bytes,
       .http_stats = [raw] { return raw->http->stats(); },
       .page = options.page,
-      .post = [raw](std::function<void()> work) { boost::asio::post(*raw->workers, std::move(work)); },
+      .running = impl->running,
+      .post = [raw](std::function<void()> work) { raw->post(std::move(work)); },
   });
   Server server;
   server.impl_ = std::move(impl);

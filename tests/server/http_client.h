@@ -24,7 +24,7 @@ namespace hearth {
 
 using Milliseconds = std::chrono::milliseconds;
 
-struct Answer {
+struct HttpAnswer {
   int status = 0;          // 0: none came
   std::string head, body;  // the body without chunk framing
   bool is_whole = false;
@@ -102,8 +102,8 @@ class TestClient {
   }
 
   // One answer; of a HEAD its head alone.
-  Answer answer(std::string_view method = "GET") {
-    Answer answer;
+  HttpAnswer answer(std::string_view method = "GET") {
+    HttpAnswer answer;
     answer.head = receive_until("\r\n\r\n");
     if (answer.head.size() < 12) return answer;
     answer.status = std::atoi(answer.head.c_str() + 9);
@@ -122,8 +122,8 @@ class TestClient {
     }
     return answer;
   }
-  Answer ask(std::string_view request) {
-    return send(request) ? answer(request.substr(0, request.find(' '))) : Answer{};
+  HttpAnswer ask(std::string_view request) {
+    return send(request) ? answer(request.substr(0, request.find(' '))) : HttpAnswer{};
   }
 
  private:

@@ -14,13 +14,13 @@ void echo(HttpRequest request, std::shared_ptr<HttpReply> reply) {
   reply->send(200, "application/json", dump(json));
 }
 
-Json json_of(const Answer& answer) {
+Json json_of(const HttpAnswer& answer) {
   auto json = parse_json(answer.body, "answer");
   EXPECT_TRUE(json) << answer.body;
   return json ? *json : Json();
 }
 
-void expect_error(const Answer& answer, int status, std::string_view part) {
+void expect_error(const HttpAnswer& answer, int status, std::string_view part) {
   EXPECT_EQ(answer.status, status) << answer.head << answer.body;
   EXPECT_TRUE(answer.is_whole);
   EXPECT_TRUE(answer.has("Connection: close"));
@@ -41,7 +41,7 @@ TEST(HttpServer, answers_and_keeps_the_connection) {
   TestServer server({}, echo);
   TestClient client = server.connect();
   for (int i = 0; i < 3; ++i) {
-    const Answer answer = client.ask(post("/v1/x?a=b%20c", "hello", "User-Agent: test\r\n"));
+    const HttpAnswer answer = client.ask(post("/v1/x?a=b%20c", "hello", "User-Agent: test\r\n"));
     EXPECT_EQ(answer.status, 200);
     EXPECT_TRUE(answer.has("Date: "));
     EXPECT_FALSE(answer.has("Connection:"));
@@ -248,7 +248,7 @@ TEST(HttpServer, cors_only_where_asked_for) {
   options.cors_origins = {"https://a.example"};
   TestServer on(options, echo);
   TestClient client = on.connect();
-  const Answer answer = client.ask(preflight);
+  const HttpAnswer answer = client.ask(preflight);
   EXPECT_EQ(answer.status, 204);
   EXPECT_TRUE(answer.has("Access-Control-Allow-Origin: https://a.example\r\n"));
   EXPECT_TRUE(answer.has("Access-Control-Allow-Headers: authorization\r\n"));
@@ -271,7 +271,7 @@ TEST(HttpServer, what_a_handler_throws_or_drops_is_a_500) {
   });
   for (const char* path : {"/throw", "/int", "/drop"}) {
     TestClient client = server.connect();
-    const Answer answer = client.ask(get(path));
+    const HttpAnswer answer = client.ask(get(path));
     EXPECT_EQ(answer.status, 500) << path;
     EXPECT_EQ(json_of(answer)["error"]["type"], "server_error");
   }
@@ -282,7 +282,7 @@ TEST(HttpServer, line_breaks_in_reply_headers_stay_text) {
   TestServer server({}, [](HttpRequest, std::shared_ptr<HttpReply> reply) {
     reply->send(200, "text/plain", "ok", {{"X-Name", "a\r\nSet-Cookie: b"}});
   });
-  const Answer answer = server.connect().ask(get("/"));
+  const HttpAnswer answer = server.connect().ask(get("/"));
   EXPECT_TRUE(answer.has("X-Name: a  Set-Cookie: b\r\n"));
   EXPECT_EQ(answer.body, "ok");
 }
@@ -295,7 +295,7 @@ TEST(HttpServer, too_many_connections_are_503) {
   EXPECT_EQ(first.ask(get("/")).status, 200);
   EXPECT_EQ(second.ask(get("/")).status, 200);
   TestClient third = server.connect();
-  const Answer answer = third.answer();
+  const HttpAnswer answer = third.answer();
   expect_error(answer, 503, "connections");
   EXPECT_TRUE(answer.has("Retry-After: 1\r\n"));
   EXPECT_TRUE(third.is_at_end());

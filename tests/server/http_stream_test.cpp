@@ -65,7 +65,7 @@ TEST(HttpStream, http_1_0_streams_end_with_the_connection) {
     reply->end();
   });
   TestClient client = server.connect();
-  const Answer answer = client.ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  const HttpAnswer answer = client.ask("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
   EXPECT_FALSE(answer.has("chunked"));
   EXPECT_TRUE(answer.has("Connection: close"));
   EXPECT_EQ(answer.body, "one two");
@@ -344,7 +344,7 @@ TEST(HttpCrowd, streams_of_256_clients_arrive_whole_and_unmixed) {
   for (int i = 0; i < kClients; ++i) {
     std::string wanted;
     for (int chunk = 0; chunk < kChunks; ++chunk) wanted += fmt::format("/{}:{}\n", i, chunk);
-    const Answer answer = clients[i].answer();
+    const HttpAnswer answer = clients[i].answer();
     ASSERT_TRUE(answer.is_whole) << i;
     ASSERT_EQ(answer.body, wanted);
   }

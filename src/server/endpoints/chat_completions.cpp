@@ -10,7 +10,7 @@ HEARTH_SET_MEMBER(endpoint, chat_completions)
 
 namespace {
 
-constexpr double kMostTokens = 1 << 30;
+constexpr char kPath[] = "/v1/chat/completions";
 constexpr int kMostChoices = 128;
 
 class ChatDialect : public Dialect {
@@ -131,6 +131,7 @@ void answer(Services& services, HttpRequest request, std::shared_ptr<HttpReply> 
   const auto prepare = [read = *read](Chosen chosen) -> ApiResult<AnswerOrder> {
     TRY(AnswerOrder order, prepare_chat(read.call, std::move(chosen), "chatcmpl-"));
     order.delivery = read.delivery;
+    order.path = kPath;
     order.dialect = std::make_unique<ChatDialect>(read.usage);
     return order;
   };
@@ -139,6 +140,6 @@ void answer(Services& services, HttpRequest request, std::shared_ptr<HttpReply> 
 
 }  // namespace
 
-Endpoint chat_completions() { return {.method = "POST", .path = "/v1/chat/completions", .answer = answer}; }
+Endpoint chat_completions() { return {.method = "POST", .path = kPath, .answer = answer}; }
 
 }  // namespace hearth

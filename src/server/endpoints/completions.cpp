@@ -11,7 +11,7 @@ HEARTH_SET_MEMBER(endpoint, completions)
 
 namespace {
 
-constexpr double kMostTokens = 1 << 30;
+constexpr char kPath[] = "/v1/completions";
 constexpr size_t kMostPrompts = 128;
 constexpr int kMostChoices = 128, kMostLogprobs = 20;
 
@@ -195,6 +195,7 @@ ApiResult<AnswerOrder> prepare(const CompletionBody& read, Chosen chosen) {
     order.requests.push_back(request);
   }
   order.answer.model = read.model.empty() ? chosen.model->id : read.model;
+  order.path = kPath;
   order.dialect = std::make_unique<CompletionDialect>(read.echo, read.usage, read.request.top_logprobs >= 0);
   return order;
 }
@@ -212,6 +213,6 @@ void answer(Services& services, HttpRequest request, std::shared_ptr<HttpReply> 
 
 }  // namespace
 
-Endpoint completions() { return {.method = "POST", .path = "/v1/completions", .answer = answer}; }
+Endpoint completions() { return {.method = "POST", .path = kPath, .answer = answer}; }
 
 }  // namespace hearth

@@ -13,6 +13,7 @@ HEARTH_SET_MEMBER(endpoint, embeddings)
 
 namespace {
 
+constexpr char kPath[] = "/v1/embeddings";
 constexpr size_t kMostInputs = 2048;
 constexpr double kMostDimensions = 1 << 20;
 
@@ -93,13 +94,16 @@ ApiResult<AnswerOrder> prepare(const EmbeddingBody& read, Chosen chosen) {
   TRY(auto inputs, prompt_ids(read.inputs, chosen.model->loop->engine(), "input"));
   AnswerOrder order{.chosen = chosen, .answer = {.id = new_id("embd-"), .created = unix_now()}};
   for (std::vector<int32_t>& input : inputs) {
-    order.requests.push_back({.prompt = std::move(input),
-                              .max_new = 0,
-                              .pooling = read.pooling,
-                              .adapter = chosen.adapter,
-                              .client = read.client});
+    Request request;
+    request.prompt = std::move(input);
+    request.max_new = 0;
+    request.pooling = read.pooling;
+    request.adapter = chosen.adapter;
+    request.client = read.client;
+    order.requests.push_back(std::move(request));
   }
   order.answer.model = read.model.empty() ? chosen.model->id : read.model;
+  order.path = kPath;
   order.dialect = std::make_unique<EmbeddingDialect>(read.encoding, read.dimensions);
   return order;
 }
@@ -117,6 +121,6 @@ void answer(Services& services, HttpRequest request, std::shared_ptr<HttpReply> 
 
 }  // namespace
 
-Endpoint embeddings() { return {.method = "POST", .path = "/v1/embeddings", .answer = answer}; }
+Endpoint embeddings() { return {.method = "POST", .path = kPath, .answer = answer}; }
 
 }  // namespace hearth

@@ -1,4 +1,4 @@
-// GET /health: is the server there, and are its models.
+// GET /health: can the server answer. 503 until the first model is there; loading more of them is no ill health.
 #include "server/endpoint.h"
 
 namespace hearth {
@@ -8,10 +8,12 @@ HEARTH_SET_MEMBER(endpoint, health)
 namespace {
 
 void answer(Services& services, HttpRequest, std::shared_ptr<HttpReply> reply) {
+  bool loading = false, ready = false;
   for (const ModelStatus& model : services.models.status()) {
-    if (model.state != ModelState::loading) continue;
-    return send_json(*reply, {{"status", "loading model"}}, 503, {{"Retry-After", "1"}});
+    loading |= model.state == ModelState::loading;
+    ready |= model.state == ModelState::ready;
   }
+  if (loading && !ready) return send_json(*reply, {{"status", "loading model"}}, 503, {{"Retry-After", "1"}});
   send_json(*reply, {{"status", "ok"}});
 }
 

@@ -12,6 +12,8 @@ HEARTH_SET_MEMBER(endpoint, count_tokens)
 
 namespace {
 
+constexpr char kPath[] = "/v1/messages";
+
 struct ErrorType {
   int status;
   const char* type;
@@ -158,6 +160,7 @@ void answer_messages(Services& services, HttpRequest request, std::shared_ptr<Ht
   const auto prepare = [read = *read](Chosen chosen) -> ApiResult<AnswerOrder> {
     TRY(AnswerOrder order, prepare_chat(read.call, std::move(chosen), "msg_"));
     order.delivery = read.delivery;
+    order.path = kPath;
     order.dialect = std::make_unique<MessageDialect>();
     return order;
   };
@@ -181,7 +184,7 @@ void answer_count(Services& services, HttpRequest request, std::shared_ptr<HttpR
 
 }  // namespace
 
-Endpoint messages() { return {.method = "POST", .path = "/v1/messages", .answer = answer_messages}; }
+Endpoint messages() { return {.method = "POST", .path = kPath, .answer = answer_messages}; }
 Endpoint count_tokens() { return {.method = "POST", .path = "/v1/messages/count_tokens", .answer = answer_count}; }
 
 }  // namespace hearth

@@ -8,16 +8,6 @@ HEARTH_SET_MEMBER(endpoint, model)
 
 namespace {
 
-const char* word_of(ModelState state) {
-  switch (state) {
-    case ModelState::unloaded: return "unloaded";
-    case ModelState::loading: return "loading";
-    case ModelState::ready: return "ready";
-    case ModelState::failed: return "failed";
-  }
-  return "unloaded";
-}
-
 OrderedJson words_of(const ModelStatus& status, const std::string& id, const Services& services) {
   const auto age = std::chrono::steady_clock::now() - services.started_at;
   const auto created = std::chrono::system_clock::now() - age;
@@ -25,7 +15,7 @@ OrderedJson words_of(const ModelStatus& status, const std::string& id, const Ser
                        {"object", "model"},
                        {"created", std::chrono::duration_cast<std::chrono::seconds>(created.time_since_epoch()).count()},
                        {"owned_by", "hearth"},
-                       {"hearth", {{"context", status.context}, {"state", word_of(status.state)}, {"adapters", status.entry.adapters}}}};
+                       {"hearth", {{"context", status.context}, {"state", name_of(status.state)}, {"adapters", status.entry.adapters}}}};
   if (id != status.entry.id) words["parent"] = status.entry.id;
   return words;
 }

@@ -29,10 +29,9 @@ uint64_t resident_bytes() {
 }
 
 OrderedJson words_of(const ModelStatus& model) {
-  static constexpr const char* kStates[] = {"unloaded", "loading", "ready", "failed"};
   const EngineStats& stats = model.stats;
   OrderedJson words = {{"id", model.entry.id},
-                       {"state", kStates[static_cast<size_t>(model.state)]},
+                       {"state", name_of(model.state)},
                        {"adapters", model.entry.adapters},
                        {"weights_bytes", model.weight_bytes},
                        {"kv_bytes", stats.memory_bytes},

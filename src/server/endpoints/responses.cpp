@@ -13,7 +13,7 @@ HEARTH_SET_MEMBER(endpoint, response_removal)
 
 namespace {
 
-constexpr char kPath[] = "/v1/responses/";
+constexpr char kPath[] = "/v1/responses", kBelow[] = "/v1/responses/";
 
 OrderedJson text_part(const std::string& text) {
   return {{"type", "output_text"},
@@ -190,6 +190,7 @@ class ResponseDialect : public Dialect {
                          {"total_tokens", answer.prompt_tokens + generated}};
     if (body_.keep == Keep::yes) {
       OrderedJson messages = body_.call.messages;
+      messages.erase(messages.begin(), messages.begin() + static_cast<ptrdiff_t>(body_.instructions));
       OrderedJson message = message_words(answer.choices[0]);
       message.erase("refusal");
       if (message["content"].is_null()) message["content"] = "";
@@ -216,6 +217,7 @@ void answer(Services& services, HttpRequest request, std::shared_ptr<HttpReply> 
   const auto prepare = [&services, read = *read](Chosen chosen) -> ApiResult<AnswerOrder> {
     TRY(AnswerOrder order, prepare_chat(read.call, std::move(chosen), "resp_"));
     order.delivery = read.delivery;
+    order.path = kPath;
     order.dialect = std::make_unique<ResponseDialect>(services, read);
     return order;
   };
@@ -223,14 +225,14 @@ void answer(Services& services, HttpRequest request, std::shared_ptr<HttpReply> 
 }
 
 void answer_kept(Services& services, HttpRequest request, std::shared_ptr<HttpReply> reply) {
-  const std::string id = request.path.substr(sizeof(kPath) - 1);
+  const std::string id = request.path.substr(sizeof(kBelow) - 1);
   const auto kept = services.responses.find(id);
   if (!kept) return send_error(*reply, not_found(fmt::format("response '{}' is not known here (any more)", id)));
   send_json(*reply, kept->body);
 }
 
 void answer_removal(Services& services, HttpRequest request, std::shared_ptr<HttpReply> reply) {
-  const std::string id = request.path.substr(sizeof(kPath) - 1);
+  const std::string id = request.path.substr(sizeof(kBelow) - 1);
   if (!services.responses.remove(id))
     return send_error(*reply, not_found(fmt::format("response '{}' is not known here (any more)", id)));
   send_json(*reply, {{"id", id}, {"object", "response"}, {"deleted", true}});
@@ -238,7 +240,7 @@ void answer_removal(Services& services, HttpRequest request, std::shared_ptr<Htt
 
 }  // namespace
 
-Endpoint responses() { return {.method = "POST", .path = "/v1/responses", .answer = answer}; }
+Endpoint responses() { return {.method = "POST", .path = kPath, .answer = answer}; }
 Endpoint response() { return {.method = "GET", .path = "/v1/responses/*", .answer = answer_kept}; }
 Endpoint response_removal() { return {.method = "DELETE", .path = "/v1/responses/*", .answer = answer_removal}; }
 
