@@ -27,12 +27,13 @@ typedef void (*hearth_progress)(void* user, const char* stage, double done, doub
 /* Where MODEL is: an existing path as it is, else a name in the Hugging Face caches. options: {"model", "hub"}. */
 int hearth_locate(const char* options_json, char** path);
 
-/* Bakes. options: {"model", "out", "quant", "kv" ("f16"|"q8_0"), "activations" ("f32"|"bf16"), "target", "threads", "dump", "hub"}. */
+/* Bakes. options: {"model", "out", "quant", "kv" ("f16"|"q8_0"), "activations" ("i16"|"f32"|"bf16"), "target", "threads", "dump", "hub"}. */
 int hearth_bake(const char* options_json, hearth_progress progress, void* user);
 
 /* Opens MODEL (folder, .gguf, artifact, or cached name), baking it into the cache first where needed.
  * options: {"model", "quant", "kv", "activations", "target", "threads", "context", "chunk", "cache" (folder, "" = no cache),
- * "on_full" ("fail"|"slide"), "draft" (MODEL that drafts), "lookup": true (drafts from what was said), "draft_most", "hub" ([folders of Hugging Face caches]), "dump"}. */
+ * "on_full" ("fail"|"slide"), "draft" (MODEL that drafts), "lookup": true (drafts from what was said), "draft_most",
+ * "adapters" ({name: PEFT folder}), "hub" ([folders of Hugging Face caches]), "dump"}. */
 int hearth_open(const char* options_json, hearth_progress progress, void* user, hearth_model** model);
 void hearth_close(hearth_model* model);
 
@@ -58,7 +59,7 @@ typedef int (*hearth_on_text)(void* user, const char* text, size_t bytes, const 
 
 /* Generates. request: {"messages": [...]} (through the chat template) or {"prompt": text} or {"ids": [...]}, and
  * {"max_tokens","temperature","top_k","top_p","min_p","repetition_penalty","frequency_penalty","presence_penalty","penalty_window","seed",
- * "logit_bias": {"id": bias},"stop": [...],"ignore_end", "tools": [...], "template": {flags}, and at most one of "json_schema", "json_object": true,
+ * "logit_bias": {"id": bias},"stop": [...],"ignore_end", "tools": [...], "template": {flags}, "adapter" (name), and at most one of "json_schema", "json_object": true,
  * "regex" and "grammar" (GBNF): what the answer must be}. max_tokens 0 computes the prompt only.
  * What is absent comes from the model's own defaults, where it has some.
  * result: {"text","ids","finish": "end"|"stop"|"length"|"cancelled","prompt_tokens","reused_tokens","new_tokens","prefill_ms","decode_ms"}. */
@@ -81,11 +82,11 @@ int hearth_profile(hearth_model* model, int on, char** json);
 int hearth_doctor(const char* options_json, char** json);
 
 /* A server: OpenAI's and Anthropic's APIs and a chat page, over any number of models. options: {"models": [{as hearth_open, and "id",
- * "sequences" (at work at once), "waiting" (more are refused), "kv_bytes", "draft" (MODEL that drafts), "lookup" (drafts from the prompt),
- * "draft_most", "adapters": {name: PEFT folder}}], "host", "port" (0: any), "api_key", "page", "cors": [origins], "allowed_hosts": [names],
- * "memory_bytes" (for all models), "idle_s" (then a model is unloaded), "body_bytes", "connections", "access_log" (path, "-": stderr),
- * "grace_s"}. The first model is loaded at once, the others when asked for. Opening binds the port; run() serves until stop(), which
- * any thread may call; running answers get grace_s to end. */
+ * "sequences" (at work at once), "waiting" (more are refused), "kv_bytes"}], "host", "port" (0: any), "api_key", "page",
+ * "cors": [origins], "allowed_hosts": [names], "memory_bytes" (for all models), "idle_s" (then a model is unloaded), "body_bytes",
+ * "connections", "access_log" (path, "-": stderr), "grace_s"}. Opening binds the port and loads the first model, the others are
+ * loaded when asked for. run() serves until stop(), which any thread may call; running answers get grace_s to end, a second stop()
+ * cuts them. */
 typedef struct hearth_server hearth_server;
 int hearth_serve(const char* options_json, hearth_progress progress, void* user, hearth_server** server);
 int hearth_server_port(hearth_server* server);

@@ -26,7 +26,7 @@ void ModelFlags::add_to(CLI::App& app, Use use) {
   app.add_option("-m,--model", model, "the same, as a flag");
   app.add_option("--quant", quant, "none, q8_0, q4_0, q4_k, q5_k or q6_k (default: as the file is, or chosen by size)");
   app.add_option("--kv", kv, "what keys and values are kept as: f16 or q8_0, half the memory (default: f16)");
-  app.add_option("--activations", activations, "f32, or bf16: products with bf16 weights twice as fast, less exact (default: f32)");
+  app.add_option("--activations", activations, "how bf16 weights are multiplied: i16 (14 bits a number), f32 (exact, slower) or bf16 (least exact) (default: i16 where the machine can)");
   app.add_option("--target", target, "what to compile for (default: this machine; hearth doctor lists them)");
   app.add_option("-t,--threads", threads, "threads (default: one a core)")->check(CLI::Range(0, 1024));
   app.add_option("--dump", dump, "folder for the IR after each pass");

@@ -17,7 +17,7 @@ struct RunFlags {
   ModelFlags model;
   SamplingFlags sampling;
   std::optional<std::string> prompt;
-  std::string positional_prompt, system;
+  std::string positional_prompt, system, lora;
   bool raw = false;
 };
 
@@ -45,7 +45,12 @@ int run(RunFlags flags, const Surroundings& surroundings) {
   if (!request) return kUsage;
   if (story && !request->contains("max_tokens")) (*request)["max_tokens"] = kStoryTokens;
 
-  auto model = open_model(flags.model.options(surroundings));
+  Json options = flags.model.options(surroundings);
+  if (!flags.lora.empty()) {
+    options["adapters"] = {{"lora", flags.lora}};
+    (*request)["adapter"] = "lora";
+  }
+  auto model = open_model(options);
   if (!model) return kFailed;
   Chat chat(std::move(*model), std::move(*request), surroundings);
   if (flags.raw || !chat.has_template()) chat.set_raw();
@@ -65,6 +70,7 @@ void add_run(CLI::App& app, Context& context) {
   command->add_option("PROMPT", flags->positional_prompt, "answers this and ends");
   command->add_option("-p,--prompt", flags->prompt, "answers this and ends");
   command->add_option("--system", flags->system, "the system message");
+  command->add_option("--lora", flags->lora, "folder of a LoRA adapter (PEFT) to answer with");
   command->add_flag("--raw", flags->raw, "no chat template: goes on with the prompt's text");
   flags->sampling.add_to(*command);
   command->callback([=, &context] { context.exit = run(*flags, context.surroundings); });

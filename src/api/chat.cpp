@@ -16,7 +16,7 @@ constexpr double kMostTokens = 1 << 30;
 const std::vector<std::string> kRequestKeys = {
     "messages", "prompt", "ids", "max_tokens", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "frequency_penalty",
     "presence_penalty", "penalty_window", "seed", "logit_bias", "stop", "ignore_end", "template", "tools", "json_schema",
-    "json_object", "regex", "grammar"};
+    "json_object", "regex", "grammar", "adapter"};
 
 Result<std::map<int32_t, float>> read_bias(const Options& options) {
   std::map<int32_t, float> bias;
@@ -142,6 +142,7 @@ Result<Request> read_request(const char* json, Engine& engine) {
   TRY(request.max_new, options.integer("max_tokens", -1, {-1, kMostTokens}));
   TRY(request.stop, options.texts("stop"));
   TRY(request.ignore_end, options.flag("ignore_end", false));
+  TRY(request.adapter, options.text("adapter", ""));
   TRY(request.grammar, read_grammar(options, engine));
   return request;
 }

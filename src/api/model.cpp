@@ -6,6 +6,7 @@
 #include <atomic>
 #include <filesystem>
 
+#include "api/adapters.h"
 #include "api/seen.h"
 #include "api/sources.h"
 #include "weights/checkpoint.h"
@@ -130,9 +131,24 @@ const std::vector<std::string>& ModelOptions::keys() {
   static const std::vector<std::string> keys = {
       "model",   "quant", "kv",    "activations", "target", "threads", "threads_decode",
       "context", "chunk", "cache", "on_full",     "hub",    "dump",    "draft",
-      "lookup",  "draft_most"};
+      "lookup",  "draft_most", "adapters"};
   return keys;
 }
+
+namespace {
+
+Result<std::map<std::string, std::string>> read_adapters(const Options& options) {
+  std::map<std::string, std::string> adapters;
+  if (!options.has("adapters")) return adapters;
+  if (!options["adapters"].is_object()) return options.wrong_type("adapters", "an object of name: folder");
+  for (const auto& item : options["adapters"].items()) {
+    if (!item.value().is_string()) return error("model: adapter '{}': got {}, want a folder", item.key(), item.value().type_name());
+    adapters[item.key()] = item.value().get<std::string>();
+  }
+  return adapters;
+}
+
+}  // namespace
 
 Result<ModelOptions> ModelOptions::read(const Options& options) {
   ModelOptions read;
@@ -154,6 +170,7 @@ Result<ModelOptions> ModelOptions::read(const Options& options) {
   TRY(const std::string on_full, options.text("on_full", "fail"));
   if (on_full != "fail" && on_full != "slide") return error("model: 'on_full' is '{}', want fail or slide", on_full);
   read.engine.on_full = on_full == "slide" ? OnFull::slide : OnFull::fail;
+  TRY(read.adapters, read_adapters(options));
   TRY(read.draft, options.text("draft", ""));
   TRY(const bool lookup, options.flag("lookup", false));
   if (!read.draft.empty() && lookup) return error("model: both 'draft' and 'lookup', want one of them");
@@ -173,6 +190,7 @@ Result<Order> order_of(const ModelOptions& options, const OnProgress& on_progres
   order.quant = options.quant;
   order.kv = options.kv;
   order.activations = options.activations;
+  order.adapters = !options.adapters.empty();
   order.target = options.target;
   order.dump = options.dump;
   order.threads = options.threads;
@@ -207,10 +225,20 @@ Result<std::shared_ptr<Drafter>> open_drafter(const ModelOptions& options, int64
   ModelOptions smaller = options;
   smaller.model = options.draft;
   smaller.quant.clear();
+  smaller.adapters.clear();
   TRY(const Artifact artifact, open_or_bake(smaller, on_progress));
   TRY(std::shared_ptr<Device> device, open_cpu(options));
   TRY(std::unique_ptr<Drafter> drafter, draft_model(artifact, std::move(device), pages));
   return std::shared_ptr<Drafter>(std::move(drafter));
+}
+
+Result<std::vector<Adapter>> open_adapters(const ModelOptions& options) {
+  std::vector<Adapter> adapters;
+  for (const auto& [name, folder] : options.adapters) {
+    TRY(Adapter adapter, read_adapter(name, folder));
+    adapters.push_back(std::move(adapter));
+  }
+  return adapters;
 }
 
 }  // namespace
@@ -226,7 +254,15 @@ Result<Engine> open_engine(const Artifact& artifact, const ModelOptions& options
   const int64_t pages = options.engine.pages > 0 ? options.engine.pages : one;
   TRY(std::shared_ptr<Drafter> drafter, open_drafter(options, pages, on_progress));
   TRY(std::shared_ptr<Device> device, open_cpu(options));
-  return Engine::open(artifact, std::move(device), options.engine, std::move(drafter));
+  TRY(const std::vector<Adapter> adapters, open_adapters(options));
+  EngineOptions with = options.engine;
+  with.adapters = static_cast<int64_t>(adapters.size());
+  for (const Adapter& adapter : adapters) {
+    for (const AdapterMatrix& matrix : adapter.matrices) with.adapter_rank = std::max(with.adapter_rank, matrix.rank);
+  }
+  TRY(Engine engine, Engine::open(artifact, std::move(device), with, std::move(drafter)));
+  for (const Adapter& adapter : adapters) TRY_DONE(engine.load_adapter(adapter));
+  return engine;
 }
 
 Result<Model> open_model(const ModelOptions& options, const OnProgress& on_progress) {

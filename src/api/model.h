@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -20,6 +21,7 @@ struct ModelOptions {
   std::string cache;                     // folder; "": bake to a temporary file that goes away
   std::vector<std::string> hub;          // folders of Hugging Face caches
   int threads = 0, threads_decode = 0;   // 0: all; chosen by measuring
+  std::map<std::string, std::string> adapters;   // LoRA adapters: name -> PEFT folder
   std::string draft;                     // MODEL of a smaller model that drafts, "": none
   EngineOptions engine;
 

@@ -25,7 +25,6 @@ constexpr uint64_t kDefaultContexts = 64;  // full contexts of KV pages, where m
 struct ServeModel {
   std::string id;
   ModelOptions model;
-  std::map<std::string, std::string> adapters;  // name -> PEFT folder
   uint64_t kv_bytes = 0;                        // for KV pages, 0: a quarter of the memory at most
 };
 
@@ -39,7 +38,7 @@ std::string default_id(const std::string& model) {
 
 Result<ServeModel> read_model(const OrderedJson& json) {
   std::vector<std::string> keys = ModelOptions::keys();
-  for (const char* key : {"id", "adapters", "kv_bytes", "sequences", "waiting"})
+  for (const char* key : {"id", "kv_bytes", "sequences", "waiting"})
     keys.push_back(key);
   TRY(const Options options, Options::parse(json.dump().c_str(), "serve", keys));
   ServeModel read;
@@ -52,13 +51,6 @@ Result<ServeModel> read_model(const OrderedJson& json) {
   TRY(engine.waiting, options.integer("waiting", engine.waiting, {0, 1 << 20}));
   TRY(const int64_t kv_bytes, options.integer("kv_bytes", 0, {0, kMostBytes}));
   read.kv_bytes = static_cast<uint64_t>(kv_bytes);
-  if (!options.has("adapters")) return read;
-  if (!options["adapters"].is_object()) return options.wrong_type("adapters", "an object of name: folder");
-  for (const auto& item : options["adapters"].items()) {
-    if (!item.value().is_string())
-      return error("serve: adapter '{}': got {}, want a folder", item.key(), item.value().type_name());
-    read.adapters[item.key()] = item.value().get<std::string>();
-  }
   return read;
 }
 
@@ -170,7 +162,7 @@ Result<Server> open_server(const char* options_json, const OnProgress& on_progre
   server.stop_grace = std::chrono::seconds(grace);
   for (const ServeModel& model : models) {
     ModelEntry entry{.id = model.id};
-    for (const auto& [name, folder] : model.adapters) entry.adapters.push_back(name);
+    for (const auto& [name, folder] : model.model.adapters) entry.adapters.push_back(name);
     server.models.models.push_back(std::move(entry));
   }
   const LoadModel load = [models, on_progress](const std::string& id, std::shared_ptr<std::mutex> turn) {
