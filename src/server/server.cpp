@@ -112,23 +112,26 @@ void Server::Impl::route(HttpRequest request, std::shared_ptr<HttpReply> reply) 
   if (is_foreign(request, options.http.cors_origins)) {
     return send_error(*reply, {.status = 403, .message = "a page of another origin asks; allow it with --cors"});
   }
-  bool known_path = false;
+  std::vector<std::string> allowed;  // methods of this path; the page's "/*" is for paths that nothing else has
   for (const Endpoint& endpoint : endpoints) {
     if (!matches(endpoint.path, request.path)) continue;
-    known_path |= std::string_view(endpoint.path) != "/*";
-    if (request.method != endpoint.method && !(request.method == "HEAD" && std::string(endpoint.method) == "GET"))
+    const bool any_path = std::string_view(endpoint.path) == "/*";
+    if (any_path && !allowed.empty()) break;
+    if (request.method != endpoint.method && !(request.method == "HEAD" && std::string(endpoint.method) == "GET")) {
+      if (!any_path) allowed.emplace_back(endpoint.method);
       continue;
+    }
     if (endpoint.access == Access::with_key && !options.api_key.empty() && !has_key(request, options.api_key)) {
       return send_error(*reply,
                         {.status = 401, .message = "the API key is missing or wrong", .code = "invalid_api_key"});
     }
     return endpoint.answer(*services, std::move(request), std::move(reply));
   }
-  if (known_path) {
-    return send_error(
-        *reply, {.status = 405, .message = fmt::format("'{}': {} is not allowed here", request.path, request.method)});
-  }
-  send_error(*reply, not_found(fmt::format("'{}': nothing is served here", request.path), "unknown_url"));
+  if (allowed.empty())
+    return send_error(*reply, not_found(fmt::format("'{}': nothing is served here", request.path), "unknown_url"));
+  const ApiError error{.status = 405, .message = fmt::format("'{}': {} is not allowed here, want {}", request.path,
+                                                             request.method, fmt::join(allowed, " or "))};
+  send_json(*reply, to_json(error), error.status, {{"Allow", fmt::format("{}", fmt::join(allowed, ", "))}});
 }
 
 Result<Server> Server::open(const ServerOptions& options, LoadModel load) {

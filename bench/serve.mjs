@@ -1,0 +1,123 @@
+// Races `hearth serve` against a llama.cpp server on the same GGUF: node bench/serve.mjs --hearth BIN --llama-server BIN --model FILE
+//
+// Same prompts, same lengths, rounds taken in turns, medians over rounds: tokens a second of all clients together, and the
+// time to the first token (p50, p95 over requests). Without --llama-server only Hearth is measured. --system measures the
+// second request's time to first token behind a long system prompt instead. Node alone, no packages.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { parseArgs } from 'node:util';
+import { stream } from '../tests/server/clients/stream.mjs';
+
+const { values: flags } = parseArgs({
+  options: {
+    hearth: { type: 'string', default: 'build/hearth' },
+    'llama-server': { type: 'string' },
+    model: { type: 'string', default: 'models/ember' },
+    clients: { type: 'string', default: '1,4,16,64' },
+    rounds: { type: 'string', default: '5' },
+    tokens: { type: 'string', default: '64' },
+    threads: { type: 'string', default: '4' },
+    context: { type: 'string', default: '1024' },
+    system: { type: 'boolean', default: false },
+    'hearth-flags': { type: 'string', default: '' },
+    'llama-flags': { type: 'string', default: '' },
+  },
+});
+const counts = flags.clients.split(',').map(Number);
+const rounds = Number(flags.rounds);
+const tokens = Number(flags.tokens);
+const words = (text) => text.split(' ').filter((word) => word !== '');
+const median = (values) => at(values, 0.5);
+const at = (values, share) => [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))];
+
+// Starts a server and waits until it answers.
+async function start(name, binary, args, port) {
+  const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let errors = '';
+  child.stderr.on('data', (data) => (errors = (errors + data).slice(-2000)));
+  const server = { name, url: `http://127.0.0.1:${port}`, child };
+  process.on('exit', () => child.kill('SIGKILL'));
+  for (let i = 0; i < 600; ++i) {
+    if (child.exitCode !== null) throw new Error(`${name} ended with ${child.exitCode}: ${errors}`);
+    const health = await fetch(`${server.url}/health`).catch(() => null);
+    if (health?.ok) return server;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`${name} did not begin to answer: ${errors}`);
+}
+
+function start_hearth(port) {
+  const args = ['serve', flags.model, '--port', `${port}`, '-t', flags.threads, '-c', flags.context, ...words(flags['hearth-flags'])];
+  return start('hearth', flags.hearth, args, port);
+}
+
+// Every client gets a slot of its own, with the same context as Hearth's answers have.
+function start_llama(port, slots) {
+  const args = ['-m', flags.model, '--port', `${port}`, '-t', flags.threads, '-np', `${slots}`, '-c', `${slots * Number(flags.context)}`, '--no-webui',
+    ...words(flags['llama-flags'])];
+  return start('llama.cpp', flags['llama-server'], args, port);
+}
+
+// The prompt differs in its first words, so that no answer is helped by another's cache.
+const job = (round, i) => ({
+  prompt: `${round} and ${i} was the number on the door. ` + 'Once upon a time there lived an old fox at the edge of a wood. '.repeat(1 + (i % 4)),
+  max_tokens: tokens, temperature: 0, ignore_eos: true,
+});
+
+// `clients` ask at once, each twice.
+async function measure(server, clients, round) {
+  const answers = [];
+  const begun = performance.now();
+  await Promise.all(Array.from({ length: clients }, async (_, client) => {
+    for (let i = 0; i < 2; ++i) answers.push(await stream(server.url, job(round * 1000 + clients, client * 2 + i), '/v1/completions'));
+  }));
+  const seconds = (performance.now() - begun) / 1000;
+  const made = answers.reduce((sum, answer) => sum + answer.tokens, 0);
+  if (made !== clients * 2 * tokens) throw new Error(`${server.name}: got ${made} tokens, want ${clients * 2 * tokens}`);
+  const first = answers.map((answer) => answer.first_ms);
+  return { rate: made / seconds, p50: at(first, 0.5), p95: at(first, 0.95) };
+}
+
+async function race() {
+  const racers = [await start_hearth(7511)];
+  if (flags['llama-server']) racers.push(await start_llama(7512, Math.max(...counts)));
+  console.log('| clients | server | tokens/s | first token p50 | p95 |\n| ---: | --- | ---: | ---: | ---: |');
+  for (const clients of counts) {
+    const results = racers.map(() => []);
+    for (let round = 0; round <= rounds; ++round) {  // the first warms up
+      for (const [i, racer] of racers.entries()) {
+        const result = await measure(racer, clients, round);
+        if (round > 0) results[i].push(result);
+      }
+    }
+    const of = (i, what) => median(results[i].map((result) => result[what]));
+    racers.forEach((racer, i) =>
+      console.log(`| ${clients} | ${racer.name} | ${of(i, 'rate').toFixed(0)} | ${of(i, 'p50').toFixed(1)} ms | ${of(i, 'p95').toFixed(1)} ms |`));
+    if (racers.length > 1) {
+      console.log(`| ${clients} | ratio | ${(of(0, 'rate') / of(1, 'rate')).toFixed(2)} | | ${(of(0, 'p95') / of(1, 'p95')).toFixed(2)} |`);
+    }
+  }
+  return racers;
+}
+
+// Two requests behind the same system prompt of about 2,000 tokens; both ask something else.
+async function system() {
+  const server = await start_hearth(7511);
+  const shares = [];
+  for (let round = 0; round < rounds; ++round) {
+    const rules = `${round} is the day. ` + 'You are a kind old teller of tales and you always tell the truth. '.repeat(Math.floor(Number(flags.context) / 17));
+    const ask = (text) => stream(server.url, { prompt: `${rules}\n${text}`, max_tokens: 8, temperature: 0, ignore_eos: true }, '/v1/completions');
+    const first = await ask('Who lives in the wood?');
+    const second = await ask('What does the fox say?');
+    shares.push(second.first_ms / first.first_ms);
+    console.log(`system prompt: first ${first.first_ms.toFixed(1)} ms, second ${second.first_ms.toFixed(1)} ms`);
+  }
+  console.log(`second request's time to first token: ${(100 * median(shares)).toFixed(1)} % of the first's`);
+  return [server];
+}
+
+const servers = await (flags.system ? system() : race());
+for (const server of servers) {
+  server.child.kill('SIGTERM');
+  await once(server.child, 'exit');
+}
