@@ -1,7 +1,9 @@
-// Sampler: weights are integers (2^40 for the best token), so sums are exact and a draw is the same on every machine.
+// Sampler: weights are integers (2^30 for the best token), so sums are exact and a draw is the same on every machine.
 //
-// Cuts (top-k, top-p) go over a histogram of distances to the best logit: everything above the crossing bucket stays, only the
-// crossing bucket is put in order. One token costs a few passes over the vocabulary, whatever the options are.
+// Nothing is copied unless logits must be changed. Top-k looks at candidates only: a bound that at least k logits reach
+// comes from the largest of some columns. Without top-k one pass weighs all; top-p then drops what all together cannot
+// reach its tail. Weights are products and sums of floats in a fixed order; this file is compiled without fused
+// multiply-add.
 #include "engine/sampler.h"
 
 #include <algorithm>
@@ -16,28 +18,61 @@ namespace hearth {
 namespace {
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
-constexpr size_t kLanes = 16;              // side by side, so that a compiler makes vectors of them
-constexpr int kWeightBits = 40;
-constexpr int kBuckets = 1024;
-constexpr float kBucketsPerNat = 32.0f;
+constexpr float kMost = std::numeric_limits<float>::max();  // what infinity counts as
+constexpr size_t kLanes = 16;                               // side by side, so that a compiler makes vectors of them
+constexpr size_t kBlock = 4 * kLanes;                       // tokens whose weights are summed together
+constexpr int kWeightBits = 30;
+constexpr int kBuckets = 256;
+constexpr float kBucketsPerNat = 8.0f;
+constexpr float kLog2e = 1.44269504f;
+constexpr size_t kColumns = 4;  // for each candidate wanted
 
-// 2^(-i/16) * 2^32
-constexpr std::array<uint64_t, 16> kRoots = {4294967296, 4112874773, 3938502376, 3771522796, 3611622603, 3458501653,
-                                             3311872529, 3171459999, 3037000500, 2908241642, 2784941738, 2666869345,
-                                             2553802834, 2445529972, 2341847524, 2242560872};
+using Lanes = std::array<float, kLanes>;
 
-// 2^40 * 2^(-distance * scale), where `scale` is log2(e) / temperature: one exact product, then integers only.
-uint64_t weight_of(float distance, double scale) {
-  const double power = static_cast<double>(distance) * scale;
-  if (!(power < kWeightBits)) return 0;
-  const uint64_t fixed = static_cast<uint64_t>(power * 4294967296.0);     // Q32
-  const uint64_t whole = fixed >> 32, root = (fixed >> 28) & 15, rest = fixed & 0x0fffffff;
-  // 2^-f = 1 - a + a^2/2 - a^3/6 + a^4/24 with a = f ln 2 < 0.0434, all in Q32
-  const uint64_t a = (rest * 2977044472u) >> 32;
-  const uint64_t a2 = (a * a) >> 32, a3 = (a2 * a) >> 32, a4 = (a3 * a) >> 32;
-  const uint64_t series = (uint64_t{1} << 32) - a + a2 / 2 - a3 / 6 + a4 / 24;
-  const uint64_t value = ((kRoots[root] * (series >> 1)) >> 31);          // Q32, <= 2^32
-  return (value << (kWeightBits - 32)) >> whole;
+// 2^30 * 2^(-distance * scale), rounded; `scale` is log2(e) / temperature. What is no number weighs nothing.
+void weigh(const float* distances, float scale, uint32_t* weights) {
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    const float product = distances[lane] * scale;
+    const float power = product < 40.0f ? product : 40.0f;  // nothing is left behind 2^-31
+    const auto whole = static_cast<int32_t>(power);
+    const float t = (power - static_cast<float>(whole) - 0.5f) * -0.693147181f;
+    // 2^-0.5 * e^t, |t| < 0.35
+    const float series =
+        1 + t * (1 + t * (0.5f + t * (0.166666667f + t * (0.0416666667f + t * (0.00833333333f + t * 0.00138888889f)))));
+    const float unit = std::bit_cast<float>((127 + kWeightBits - whole) << 23);
+    weights[lane] = static_cast<uint32_t>(static_cast<int32_t>(series * 0.707106781f * unit + 0.5f));
+  }
+}
+
+// How far logits are below the best.
+void measure(const float* logits, float best, float* distances) {
+  for (size_t lane = 0; lane < kLanes; ++lane) distances[lane] = best - (kMost < logits[lane] ? kMost : logits[lane]);
+}
+
+// Calls body(first, count, distances, weights) for runs of up to kBlock tokens.
+template <class Body>
+void each_block(std::span<const float> logits, float best, float scale, const Body& body) {
+  std::array<float, kBlock> distances;
+  std::array<uint32_t, kBlock> weights;
+  for (size_t first = 0; first < logits.size(); first += kBlock) {
+    const size_t count = std::min(kBlock, logits.size() - first);
+    if (count < kBlock) {
+      std::array<float, kBlock> rest;
+      rest.fill(kForbidden);
+      std::copy_n(logits.begin() + static_cast<ptrdiff_t>(first), count, rest.begin());
+      for (size_t i = 0; i < kBlock; i += kLanes) measure(rest.data() + i, best, distances.data() + i);
+    } else {
+      for (size_t i = 0; i < kBlock; i += kLanes) measure(logits.data() + first + i, best, distances.data() + i);
+    }
+    for (size_t i = 0; i < kBlock; i += kLanes) weigh(distances.data() + i, scale, weights.data() + i);
+    body(first, count, distances, weights);
+  }
+}
+
+uint64_t sum_of(const std::array<uint32_t, kBlock>& weights) {
+  uint64_t sum = 0;  // a block of 64 weights of 2^30 needs 36 bits
+  for (const uint32_t weight : weights) sum += weight;
+  return sum;
 }
 
 int bucket_of(float distance) {
@@ -45,7 +80,7 @@ int bucket_of(float distance) {
   return scaled < kBuckets - 1 ? static_cast<int>(scaled) : kBuckets - 1;
 }
 
-uint64_t mix(uint64_t x) {                     // the finalizer of splitmix64
+uint64_t mix(uint64_t x) {  // the finalizer of splitmix64
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
   return x ^ (x >> 31);
@@ -56,38 +91,59 @@ uint64_t random_bits(uint64_t seed, uint64_t step) {
   return mix(mix(seed + kGolden) + (step + 1) * kGolden);
 }
 
-// Lowest id on ties; what is no number never wins. First the largest of each lane, side by side, then where it is.
-int32_t best_of(std::span<const float> logits) {
-  std::array<float, kLanes> most;
+// The largest, what is no number left out.
+float most_of(std::span<const float> logits) {
+  Lanes most;
   most.fill(kForbidden);
   size_t i = 0;
   for (; i + kLanes <= logits.size(); i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) most[lane] = logits[i + lane] > most[lane] ? logits[i + lane] : most[lane];
+    for (size_t lane = 0; lane < kLanes; ++lane)
+      most[lane] = logits[i + lane] > most[lane] ? logits[i + lane] : most[lane];
   }
   float best = kForbidden;
   for (const float value : most) best = value > best ? value : best;
   for (; i < logits.size(); ++i) best = logits[i] > best ? logits[i] : best;
-  const auto at = std::find(logits.begin(), logits.end(), best);
+  return best;
+}
+
+// Lowest id on ties.
+int32_t best_of(std::span<const float> logits) {
+  const float best = most_of(logits);
+  for (size_t i = 0; i + kLanes <= logits.size(); i += kLanes) {
+    int any = 0;
+    for (size_t lane = 0; lane < kLanes; ++lane) any |= logits[i + lane] == best;
+    if (any != 0)
+      return static_cast<int32_t>(std::find(logits.begin() + static_cast<ptrdiff_t>(i), logits.end(), best) -
+                                  logits.begin());
+  }
+  const auto rest = logits.end() - static_cast<ptrdiff_t>(logits.size() % kLanes);
+  const auto at = std::find(rest, logits.end(), best);
   return at == logits.end() ? 0 : static_cast<int32_t>(at - logits.begin());
 }
 
-// A bound that at least `count` logits reach, found from the largest of each block; the lowest there is if blocks are too few.
-float floor_of(std::span<const float> logits, size_t count) {
-  constexpr size_t kBlock = 4;                   // rows of lanes: each lane keeps the largest of its column
-  std::vector<float> most;
-  most.reserve(logits.size() / kBlock + kLanes);
-  for (size_t i = 0; i + kBlock * kLanes <= logits.size(); i += kBlock * kLanes) {
-    std::array<float, kLanes> column;
-    std::copy_n(logits.begin() + i, kLanes, column.begin());
-    for (size_t row = 1; row < kBlock; ++row) {
-      const float* next = logits.data() + i + row * kLanes;
+// The largest logits of columns, kColumns for each of `count` where there are enough.
+void columns_of(std::span<const float> logits, size_t count, std::vector<float>& most) {
+  const size_t rows = logits.size() / kLanes;
+  const size_t groups = std::clamp<size_t>((count * kColumns + kLanes - 1) / kLanes, 1, std::max<size_t>(rows, 1));
+  most.clear();
+  for (size_t group = 0; group < groups; ++group) {
+    Lanes column;
+    column.fill(kForbidden);
+    for (size_t row = rows * group / groups; row < rows * (group + 1) / groups; ++row) {
+      const float* next = logits.data() + row * kLanes;
       for (size_t lane = 0; lane < kLanes; ++lane) column[lane] = next[lane] > column[lane] ? next[lane] : column[lane];
     }
     most.insert(most.end(), column.begin(), column.end());
   }
-  if (most.size() < count) return kForbidden;
-  std::nth_element(most.begin(), most.begin() + static_cast<ptrdiff_t>(count) - 1, most.end(), std::greater<>());
-  return most[count - 1];
+  most.insert(most.end(), logits.begin() + static_cast<ptrdiff_t>(rows * kLanes), logits.end());
+}
+
+// A bound that at least `count` of `values` reach; below all if they are too few. `values` change their places.
+float floor_of(std::vector<float>& values, size_t count) {
+  if (values.size() < count) return kForbidden;
+  for (float& value : values) value = value == value ? value : kForbidden;
+  std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(count) - 1, values.end(), std::greater<>());
+  return values[count - 1];
 }
 
 // Appends the ids whose logits are at least `least`.
@@ -113,7 +169,8 @@ int32_t best_allowed(std::span<const float> logits, std::span<const uint32_t> al
     for (uint32_t bits = allowed[word]; bits != 0; bits &= bits - 1) {
       const auto id = static_cast<int32_t>(word * 32 + std::countr_zero(bits));
       if (id >= static_cast<int64_t>(logits.size())) break;
-      if (best < 0 || logits[id] > logits[best] || (logits[best] != logits[best] && logits[id] == logits[id])) best = id;
+      if (best < 0 || logits[id] > logits[best] || (logits[best] != logits[best] && logits[id] == logits[id]))
+        best = id;
     }
   }
   return std::max(best, 0);
@@ -127,7 +184,6 @@ void forbid_others(std::span<const uint32_t> allowed, std::vector<float>& logits
 
 // Copies logits; what is no number is forbidden, infinity becomes the largest number.
 void copy_finite(std::span<const float> from, std::vector<float>& to) {
-  constexpr float kMost = std::numeric_limits<float>::max();
   const auto finite = [](float value) {
     const float bounded = value < kMost ? value : kMost;
     return value == value ? bounded : kForbidden;
@@ -144,7 +200,7 @@ void apply_bias(const std::map<int32_t, float>& bias, std::vector<float>& logits
   for (const auto& [id, value] : bias) {
     if (id < 0 || id >= static_cast<int64_t>(logits.size())) continue;
     const float sum = logits[id] + value;
-    logits[id] = sum == sum ? std::min(sum, std::numeric_limits<float>::max()) : kForbidden;
+    logits[id] = sum == sum ? std::min(sum, kMost) : kForbidden;
   }
 }
 
@@ -163,7 +219,7 @@ void apply_penalties(const SamplerOptions& options, std::span<const int32_t> his
     const double count = static_cast<double>(next - i);
     i = next;
     if (id < 0 || id >= static_cast<int64_t>(logits.size()) || logits[id] == kForbidden) continue;
-    double logit = logits[id];           // in double every product here is exact, so a fused multiply-add changes nothing
+    double logit = logits[id];  // in double every product here is exact, so a fused multiply-add changes nothing
     logit = logit > 0 ? logit / options.repetition_penalty : logit * options.repetition_penalty;
     logit -= count * options.frequency_penalty;
     logit -= options.presence_penalty;
@@ -171,51 +227,21 @@ void apply_penalties(const SamplerOptions& options, std::span<const int32_t> his
   }
 }
 
-constexpr double kLog2e = 1.4426950408889634;
-
 uint64_t share(float part, uint64_t total) {
   return static_cast<uint64_t>(std::ceil(static_cast<double>(part) * static_cast<double>(total)));
 }
 
-// How much a cut keeps: so many, or this part of all.
-struct Kept {
-  uint64_t amount = 0;
-  float part = 0;
-};
-
-// Keeps the candidates of `order` in descending order of logit until enough of `measure` is reached (the one that reaches it
-// stays; ties go to the lower id). `order` stays ascending by id.
-template <class Measure>
-void cut(std::span<const float> logits, float best, Kept want, const Measure& measure, std::vector<int32_t>& order) {
-  std::array<uint64_t, kBuckets> sums{};
-  for (int32_t id : order) sums[bucket_of(best - logits[id])] += measure(id);
-  const uint64_t total = std::accumulate(sums.begin(), sums.end(), uint64_t{0});
-  const uint64_t amount = want.amount > 0 ? want.amount : std::max<uint64_t>(1, share(want.part, total));
-  uint64_t above = 0;
-  int crossing = 0;
-  while (crossing < kBuckets && above + sums[crossing] < amount) above += sums[crossing++];
-  if (crossing == kBuckets) return;                   // all of them are not enough
-
-  std::vector<int32_t> members;
-  std::erase_if(order, [&](int32_t id) {
-    const int bucket = bucket_of(best - logits[id]);
-    if (bucket == crossing) members.push_back(id);
-    return bucket >= crossing;
-  });
-  std::sort(members.begin(), members.end(), [&](int32_t a, int32_t b) {
-    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-  });
-  for (size_t i = 0; i < members.size() && above < amount; ++i) {
-    above += measure(members[i]);
-    order.push_back(members[i]);
-  }
-  std::sort(order.begin(), order.end());
+uint32_t weight_of(float distance, float scale) {
+  Lanes distances{};
+  distances[0] = distance;
+  std::array<uint32_t, kLanes> weights;
+  weigh(distances.data(), scale, weights.data());
+  return weights[0];
 }
 
 // The largest distance at which a token still weighs `least`; the weight falls with distance, so halving finds it.
-float reach_of(uint64_t least, float most) {
-  float near = 0, far = most;
-  if (weight_of(far, kLog2e) >= least) return far;
+float reach_of(uint64_t least) {
+  float near = 0, far = 64;
   for (float middle = far / 2; middle > near && middle < far; middle = near + (far - near) / 2) {
     (weight_of(middle, kLog2e) >= least ? near : far) = middle;
   }
@@ -224,55 +250,142 @@ float reach_of(uint64_t least, float most) {
 
 }  // namespace
 
-Sampler::Sampler(SamplerOptions options) : options_(std::move(options)) {}
+Sampler::Sampler(SamplerOptions options) : options_(std::move(options)) {
+  if (options_.min_p > 0) farthest_ = reach_of(share(std::min(options_.min_p, 1.0f), uint64_t{1} << kWeightBits));
+}
 
-bool Sampler::is_plain() const {
-  const bool greedy = !(options_.temperature > 0) || options_.top_k == 1;
-  return greedy && options_.logit_bias.empty() && options_.repetition_penalty == 1 && options_.frequency_penalty == 0 &&
-         options_.presence_penalty == 0;
+bool Sampler::changes_logits() const {
+  return !options_.logit_bias.empty() || options_.repetition_penalty != 1 || options_.frequency_penalty != 0 ||
+         options_.presence_penalty != 0;
+}
+
+// Candidates in descending order of logit are kept until enough of `amount` is reached (the one that reaches it stays;
+// ties go to the lower id). `weights`: what each brings, null: one. Candidates stay ascending by id.
+void Sampler::cut(uint64_t amount, const uint32_t* weights) {
+  std::array<uint64_t, kBuckets> sums{};
+  for (size_t i = 0; i < ids_.size(); ++i) sums[bucket_of(distances_[i])] += weights == nullptr ? 1 : weights[i];
+  uint64_t above = 0;
+  int crossing = 0;
+  while (crossing < kBuckets && above + sums[crossing] < amount) above += sums[crossing++];
+  if (crossing == kBuckets) return;  // all of them are not enough
+  members_.clear();
+  for (size_t i = 0; i < ids_.size(); ++i) {
+    if (bucket_of(distances_[i]) == crossing) members_.push_back(i);
+  }
+  const auto before = [&](size_t a, size_t b) {
+    return distances_[a] != distances_[b] ? distances_[a] < distances_[b] : a < b;
+  };
+  std::sort(members_.begin(), members_.end(), before);
+  size_t last = 0;
+  while (last + 1 < members_.size() && (above += weights == nullptr ? 1 : weights[members_[last]]) < amount) ++last;
+  const size_t limit = members_[last];
+  const float farthest = distances_[limit];
+  keep([&](size_t i) { return distances_[i] < farthest || (distances_[i] == farthest && i <= limit); });
+}
+
+template <class Is>
+void Sampler::keep(const Is& is_kept) {
+  size_t kept = 0;
+  for (size_t i = 0; i < ids_.size(); ++i) {
+    if (!is_kept(i)) continue;
+    ids_[kept] = ids_[i];
+    distances_[kept++] = distances_[i];
+  }
+  ids_.resize(kept);
+  distances_.resize(kept);
+}
+
+void Sampler::weigh_candidates(float scale) {
+  const size_t padded = (ids_.size() + kLanes - 1) / kLanes * kLanes;
+  distances_.resize(padded, -kForbidden);
+  weights_.resize(padded);
+  for (size_t i = 0; i < padded; i += kLanes) weigh(distances_.data() + i, scale, weights_.data() + i);
+  distances_.resize(ids_.size());
+}
+
+void Sampler::gather(std::span<const float> logits, float best, float least) {
+  ids_.clear();
+  collect(logits, least, ids_);
+  distances_.clear();
+  for (const int32_t id : ids_) distances_.push_back(best - std::min(logits[id], kMost));
+}
+
+// Draws from all: sums of blocks first, then the block in which the draw falls.
+int32_t Sampler::draw_from_all(std::span<const float> logits, float best, float scale, uint64_t random) {
+  sums_.clear();
+  each_block(logits, best, scale,
+             [&](size_t, size_t, const auto&, const auto& weights) { sums_.push_back(sum_of(weights)); });
+  const uint64_t total = std::accumulate(sums_.begin(), sums_.end(), uint64_t{0});
+  auto draw = static_cast<uint64_t>((static_cast<unsigned __int128>(random) * total) >> 64);
+  size_t block = 0;
+  while (draw >= sums_[block]) draw -= sums_[block++];
+  const auto first = block * kBlock;
+  int32_t id = 0;
+  each_block(logits.subspan(first, std::min(kBlock, logits.size() - first)), best, scale,
+             [&](size_t, size_t, const auto&, const auto& weights) {
+               size_t i = 0;
+               while (draw >= weights[i]) draw -= weights[i++];
+               id = static_cast<int32_t>(first + i);
+             });
+  return id;
+}
+
+// The candidates that top-k, top-p and min-p leave.
+void Sampler::choose_candidates(std::span<const float> logits, float best) {
+  const auto k = static_cast<size_t>(std::max(options_.top_k, 0));
+  const bool has_top_k = k > 0 && k < logits.size();
+  const float top_p = std::max(options_.top_p, 0.0f);
+  uint64_t total = 0;
+  if (has_top_k) {
+    gather(logits, best, std::max(floor_of(columns_, k), std::numeric_limits<float>::lowest()));
+    if (k < ids_.size()) cut(k, nullptr);
+  } else if (top_p < 1) {
+    // Tokens lighter than the tail's share of one token cannot, all together, weigh more than the tail.
+    each_block(logits, best, kLog2e,
+               [&](size_t, size_t, const auto&, const auto& weights) { total += sum_of(weights); });
+    const double light =
+        (1.0 - static_cast<double>(top_p)) * static_cast<double>(total) / static_cast<double>(logits.size());
+    const double reach = (kWeightBits - std::log2(std::max(light * 0.99, 0.4))) * 0.6931472 + 0.01;
+    gather(logits, best, static_cast<float>(static_cast<double>(best) - reach));
+  } else {
+    gather(logits, best, std::nextafter(best - farthest_, kForbidden));
+  }
+  if (top_p < 1) {
+    weigh_candidates(kLog2e);
+    if (has_top_k) total = std::accumulate(weights_.begin(), weights_.end(), uint64_t{0});
+    cut(std::max<uint64_t>(1, share(top_p, total)), weights_.data());
+  }
+  if (options_.min_p > 0) keep([&](size_t i) { return distances_[i] <= farthest_; });
 }
 
 int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t step,
                         std::span<const uint32_t> allowed) {
   if (logits.empty()) return 0;
-  if (is_plain()) return allowed.empty() ? best_of(logits) : best_allowed(logits, allowed);
-  copy_finite(logits, logits_);
-  apply_bias(options_.logit_bias, logits_);
-  apply_penalties(options_, history, logits_);
-  if (!allowed.empty()) forbid_others(allowed, logits_);
-  const int32_t top = allowed.empty() ? best_of(logits_) : best_allowed(logits_, allowed);
-  const float best = logits_[top];
-  if (!(options_.temperature > 0) || options_.top_k == 1 || best == kForbidden) return top;
+  const bool is_greedy = !(options_.temperature > 0) || options_.top_k == 1;
+  if (is_greedy && !changes_logits()) return allowed.empty() ? best_of(logits) : best_allowed(logits, allowed);
+  if (changes_logits() || !allowed.empty()) {
+    copy_finite(logits, logits_);
+    apply_bias(options_.logit_bias, logits_);
+    apply_penalties(options_, history, logits_);
+    if (!allowed.empty()) forbid_others(allowed, logits_);
+    logits = logits_;
+  }
+  if (is_greedy) return allowed.empty() ? best_of(logits) : best_allowed(logits, allowed);
+  const bool has_top_k = options_.top_k > 0 && static_cast<size_t>(options_.top_k) < logits.size();
+  if (has_top_k) columns_of(logits, static_cast<size_t>(options_.top_k), columns_);
+  const float best = std::min(has_top_k ? most_of(columns_) : most_of(logits), kMost);
+  if (best == kForbidden) return allowed.empty() ? 0 : best_allowed(logits, allowed);
 
-  // Candidates that can be drawn at all: what weighs nothing at both temperatures never comes back.
-  const double heat = std::max(1.0, static_cast<double>(options_.temperature));
-  const float reach = static_cast<float>(kWeightBits / kLog2e * heat);
-  order_.clear();
-  const float floor = options_.top_k > 0 ? floor_of(logits_, static_cast<size_t>(options_.top_k)) : kForbidden;
-  collect(logits_, floor, order_);
-  std::erase_if(order_, [&](int32_t id) { return !(best - logits_[id] <= reach); });
-  const auto weight = [&](int32_t id) { return weight_of(best - logits_[id], kLog2e); };
-  if (options_.top_k > 0 && static_cast<size_t>(options_.top_k) < order_.size()) {
-    cut(logits_, best, {.amount = static_cast<uint64_t>(options_.top_k)}, [](int32_t) { return uint64_t{1}; }, order_);
-  }
-  if (options_.top_p < 1) cut(logits_, best, {.part = std::max(options_.top_p, 0.0f)}, weight, order_);
-  if (options_.min_p > 0) {
-    const float farthest = reach_of(share(std::min(options_.min_p, 1.0f), uint64_t{1} << kWeightBits), reach);
-    std::erase_if(order_, [&](int32_t id) { return best - logits_[id] > farthest; });
-  }
-
-  const double scale = kLog2e / static_cast<double>(options_.temperature);
-  uint64_t total = 0;
-  weights_.clear();
-  for (int32_t id : order_) total += weights_.emplace_back(weight_of(best - logits_[id], scale));
-  const uint64_t draw =
-      static_cast<uint64_t>((static_cast<unsigned __int128>(random_bits(options_.seed, step)) * total) >> 64);
-  uint64_t sum = 0;
-  for (size_t i = 0; i < order_.size(); ++i) {
-    sum += weights_[i];
-    if (draw < sum) return order_[i];
-  }
-  return top;
+  const uint64_t random = random_bits(options_.seed, step);
+  const float scale = std::min(kLog2e / options_.temperature, 1e30f);  // finite, so that the best weighs most
+  if (!has_top_k && !(options_.top_p < 1) && !(options_.min_p > 0)) return draw_from_all(logits, best, scale, random);
+  choose_candidates(logits, best);
+  weigh_candidates(scale);
+  const uint64_t total = std::accumulate(weights_.begin(), weights_.end(), uint64_t{0});
+  auto draw = static_cast<uint64_t>((static_cast<unsigned __int128>(random) * total) >> 64);
+  size_t i = 0;
+  while (draw >= weights_[i]) draw -= weights_[i++];
+  return ids_[i];
 }
 
 }  // namespace hearth

@@ -56,10 +56,11 @@ TEST(Sampler, is_greedy_at_temperature_zero_and_takes_the_lowest_id_on_ties) {
 
 TEST(Sampler, draws_as_often_as_the_slow_truth_says) {
   const std::vector<float> logits = noise(200, 2, 1);
-  for (SamplerOptions options : {SamplerOptions{}, SamplerOptions{.temperature = 1.5f, .top_k = 0, .top_p = 0.9f, .min_p = 0},
-                                 SamplerOptions{.temperature = 1, .top_k = 7, .top_p = 1, .min_p = 0},
-                                 SamplerOptions{.temperature = 0.5f, .top_k = 0, .top_p = 1, .min_p = 0.2f},
-                                 SamplerOptions{.temperature = 2, .top_k = 0, .top_p = 1, .min_p = 0}}) {
+  for (SamplerOptions options :
+       {SamplerOptions{}, SamplerOptions{.temperature = 1.5f, .top_k = 0, .top_p = 0.9f, .min_p = 0},
+        SamplerOptions{.temperature = 1, .top_k = 7, .top_p = 1, .min_p = 0},
+        SamplerOptions{.temperature = 0.5f, .top_k = 0, .top_p = 1, .min_p = 0.2f},
+        SamplerOptions{.temperature = 2, .top_k = 0, .top_p = 1, .min_p = 0}}) {
     const std::vector<double> want = slow_truth(logits, options);
     Sampler sampler(options);
     constexpr int kDraws = 40000;
@@ -140,20 +141,66 @@ TEST(Sampler, takes_infinities) {
   EXPECT_EQ(sampler.sample(std::vector<float>{}, {}, 0), 0);
 }
 
+TEST(Sampler, draws_the_best_where_the_temperature_is_next_to_nothing) {
+  const std::vector<float> logits = noise(777, 3, 8);
+  const auto best = static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  for (const float temperature : {1e-3f, 1e-20f, 1e-44f}) {
+    for (const int top_k : {0, 40}) {
+      Sampler sampler(SamplerOptions{.temperature = temperature, .top_k = top_k, .top_p = 1, .min_p = 0});
+      for (int i = 0; i < 20; ++i) EXPECT_EQ(sampler.sample(logits, {}, i), best);
+    }
+  }
+  Sampler boiling(
+      SamplerOptions{.temperature = std::numeric_limits<float>::infinity(), .top_k = 0, .top_p = 1, .min_p = 0});
+  std::set<int32_t> seen;
+  for (int i = 0; i < 100; ++i) seen.insert(boiling.sample(logits, {}, i));
+  EXPECT_GT(seen.size(), 80u);
+}
+
+TEST(Sampler, draws_what_is_no_number_never_and_infinity_always) {
+  std::vector<float> logits = noise(300, 1, 9);
+  for (size_t i = 0; i < logits.size(); i += 2) logits[i] = i % 4 == 0 ? NAN : -std::numeric_limits<float>::infinity();
+  for (const int top_k : {0, 40, 200}) {
+    for (const float top_p : {1.0f, 0.9f}) {
+      Sampler sampler(SamplerOptions{.temperature = 3, .top_k = top_k, .top_p = top_p, .min_p = 0});
+      for (int i = 0; i < 300; ++i) EXPECT_EQ(sampler.sample(logits, {}, i) % 2, 1);
+    }
+  }
+  logits[299] = std::numeric_limits<float>::infinity();
+  for (const int top_k : {0, 40}) EXPECT_EQ(Sampler({.top_k = top_k, .top_p = 1}).sample(logits, {}, 0), 299);
+}
+
+TEST(Sampler, allows_only_what_the_mask_says) {
+  const std::vector<float> logits = noise(1000, 2, 10);
+  std::vector<uint32_t> allowed(32, 0);
+  for (const int id : {3, 400, 999}) allowed[id / 32] |= 1u << (id % 32);
+  for (const float top_p : {1.0f, 0.9f}) {
+    for (const int top_k : {0, 2, 40}) {
+      Sampler sampler(SamplerOptions{.temperature = 5, .top_k = top_k, .top_p = top_p, .min_p = 0});
+      std::set<int32_t> seen;
+      for (int i = 0; i < 200; ++i) seen.insert(sampler.sample(logits, {}, i, allowed));
+      for (const int32_t id : seen) EXPECT_TRUE(id == 3 || id == 400 || id == 999) << id;
+      EXPECT_GE(seen.size(), 2u);
+    }
+  }
+}
+
 TEST(Sampler, is_quick_on_a_large_vocabulary) {
-  for (SamplerOptions options : {SamplerOptions{}, SamplerOptions{.top_k = 0}, SamplerOptions{.top_k = 0, .top_p = 1, .min_p = 0}}) {
+  for (SamplerOptions options :
+       {SamplerOptions{}, SamplerOptions{.top_k = 0}, SamplerOptions{.top_k = 0, .top_p = 1, .min_p = 0}}) {
     const std::vector<float> logits = noise(131072, 3, 5);
     Sampler sampler(options);
     double best = 1e9;
     for (int i = 0; i < 20; ++i) {
       const auto start = std::chrono::steady_clock::now();
       sampler.sample(logits, {}, i);
-      best = std::min(best, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+      best =
+          std::min(best, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
     }
     RecordProperty("best_ms", std::to_string(best));
     std::printf("top_k %d top_p %.2f min_p %.2f: %.3f ms\n", options.top_k, options.top_p, options.min_p, best);
 #ifdef NDEBUG
-    EXPECT_LT(best, 5) << "top_k " << options.top_k;      // 1 ms on a quiet machine
+    EXPECT_LT(best, 5) << "top_k " << options.top_k;  // 1 ms on a quiet machine
 #endif
   }
 }
