@@ -282,6 +282,7 @@ test("asks for the key", async () => {
 
 test("works by keyboard alone", async () => {
   const page = await visit();
+  await until(page, () => document.activeElement?.matches("textarea"));         // the page puts the focus there itself
   await page.keyboard.type("Typed without a mouse");
   await page.keyboard.press("Enter");
   await page.waitForSelector("article.answered");
