@@ -49,6 +49,7 @@ Result<Choices> choose(const Checkpoint& checkpoint, const Order& order) {
   TRY(choices.activations, one_of(activation_types(), "activations", order.activations));
   choices.adapters = order.adapters;
   TRY(choices.target, find_target(order.target));
+  if (choices.activations != "i16") choices.target.i16_dot = false;          // products the machine has, but not wanted
   if (choices.activations == "bf16" && !choices.target.bf16_dot)
     return error("bake: got --activations bf16 for '{}', want a target with bf16 dot products, such as x86-64-v4-vnni",
                  choices.target.name);

@@ -20,7 +20,7 @@ struct Order {
   std::string model;             // folder or .gguf (find_model has been asked already)
   std::string quant;             // "": as the file is (GGUF), or chosen by size (16-bit weights); else "none" or a scheme
   std::string kv;                // what keys and values are kept as: "f16" (also "") or "q8_0"
-  std::string activations;       // what rows are rounded to where they meet bf16 weights: "f32" (also ""), or "bf16"
+  std::string activations;       // how rows meet bf16 weights: "i16" (also ""; f32 on targets without), "f32", or "bf16"
   bool adapters = false;         // every layer's matrices take LoRA adapters, chosen row by row (docs/STEP.md)
   std::string target = "native";
   std::string out;               // path of the artifact

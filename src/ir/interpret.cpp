@@ -130,6 +130,9 @@ class Machine {
       case StepKind::dot2:
         dot2_lanes(&at<float>(s.a), &at<uint16_t>(s.b), &at<uint16_t>(s.c), &at<float>(s.out), s.lanes);
         return true;
+      case StepKind::dot2_i16:
+        dot2_lanes(&at<uint32_t>(s.a), &at<int16_t>(s.b), &at<int16_t>(s.c), &at<uint32_t>(s.out), s.lanes);
+        return true;
       case StepKind::gather:
         return gather(s);
       case StepKind::scatter:

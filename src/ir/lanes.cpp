@@ -361,6 +361,13 @@ void dot2_lanes(const float* acc, const uint16_t* a, const uint16_t* b, float* o
   }
 }
 
+void dot2_lanes(const uint32_t* acc, const int16_t* a, const int16_t* b, uint32_t* out, int lanes) {
+  for (int i = 0; i < lanes; i++) {
+    const int32_t even = a[2 * i] * b[2 * i], odd = a[2 * i + 1] * b[2 * i + 1];
+    out[i] = acc[i] + static_cast<uint32_t>(even) + static_cast<uint32_t>(odd);
+  }
+}
+
 UnaryFn unary_fn(UnaryOp op, DType type) { return kUnary[static_cast<int>(type)][static_cast<int>(op)]; }
 BinaryFn binary_fn(BinaryOp op, DType type) { return kBinary[static_cast<int>(type)][static_cast<int>(op)]; }
 UnaryFn cast_fn(DType from, DType to) { return kCast[static_cast<int>(from)][static_cast<int>(to)]; }

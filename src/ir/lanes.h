@@ -19,8 +19,9 @@ BinaryFn binary_fn(BinaryOp op, DType type);  // comparisons write booleans
 UnaryFn cast_fn(DType from, DType to);
 FmaFn fma_fn(DType type);
 ReduceFn reduce_fn(BinaryOp op, DType type);
-// a and b hold the bits of 2 * lanes bf16.
+// a and b hold 2 * lanes elements, bf16 as their bits.
 void dot2_lanes(const float* acc, const uint16_t* a, const uint16_t* b, float* out, int lanes);
+void dot2_lanes(const uint32_t* acc, const int16_t* a, const int16_t* b, uint32_t* out, int lanes);
 
 bool is_comparison(BinaryOp op);
 

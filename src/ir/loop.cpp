@@ -70,8 +70,10 @@ Result<Type> type_of_dot4(const Type& acc, const Type& a, const Type& b) {
 }
 
 Result<Type> type_of_dot2(const Type& acc, const Type& a, const Type& b) {
-  if (acc.dtype != DType::f32 || a != Type{DType::bf16, 2 * acc.lanes} || b != a) {
-    return error("dot2 got {}, {}, {}, want f32 xN, bf16 x2N, bf16 x2N", text_of(acc), text_of(a), text_of(b));
+  const bool whole = acc.dtype == DType::i32;
+  if ((!whole && acc.dtype != DType::f32) || a != Type{whole ? DType::i16 : DType::bf16, 2 * acc.lanes} || b != a) {
+    return error("dot2 got {}, {}, {}, want f32 xN, bf16 x2N, bf16 x2N or i32 xN, i16 x2N, i16 x2N", text_of(acc),
+                 text_of(a), text_of(b));
   }
   return acc;
 }

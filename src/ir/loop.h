@@ -58,10 +58,10 @@ enum class ExprKind {
   broadcast,     // args: a of L lanes -> L*factor lanes, repeated whole: [a a a ...]
   reduce,        // lanes -> scalar, sum as ((v0+v4)+(v2+v6))+...: see reduce_tree below
   dot4,          // acc + sum of 4 products: acc i32xN, a {u8,i8}x4N, b i8x4N; exact in 32 bits
-  dot2,          // acc + 2 products: acc f32xN, a bf16x2N, b bf16x2N; see below
+  dot2,          // acc + 2 products: acc i32xN, a i16x2N, b i16x2N, wrapping; or f32xN, bf16x2N, bf16x2N, see below
   interleave,    // repeat each lane: a of L lanes -> L*factor lanes [a0 a0 .. a1 a1 ..]
 };
-// dot2, lane i: fma(a[2i], b[2i], fma(a[2i+1], b[2i+1], acc[i])), the odd product first, each fma rounded to nearest even. Denormal
+// dot2 of bf16, lane i: fma(a[2i], b[2i], fma(a[2i+1], b[2i+1], acc[i])), the odd product first, each fma rounded to nearest even. Denormal
 // operands count as zeros of their sign, and so does what a sum rounded to 24 bits would be below 2^-126: as vdpbf16ps does it.
 // reduce: halves are folded, v[i] = op(v[i], v[i + n/2]), n = lanes/2, ... until one is left; lanes is a power of two.
 

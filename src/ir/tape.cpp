@@ -161,7 +161,7 @@ class Compiler {
         step->kind = StepKind::interleave;
         break;
       case ExprKind::dot2:
-        step->kind = StepKind::dot2;
+        step->kind = node.type.dtype == DType::i32 ? StepKind::dot2_i16 : StepKind::dot2;
         break;
       default:
         step->kind = StepKind::dot4;

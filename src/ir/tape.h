@@ -22,6 +22,7 @@ enum class StepKind {
   reduce,
   dot4,
   dot2,
+  dot2_i16,
   load,
   gather,
   store,

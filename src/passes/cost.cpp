@@ -114,7 +114,7 @@ Operations operations_of(const ExprNode& node) {
   const int64_t lanes = node.type.lanes;
   switch (node.kind) {
     case ExprKind::dot4: return {8 * lanes, 0};
-    case ExprKind::dot2: return {0, 4 * lanes};
+    case ExprKind::dot2: return real ? Operations{0, 4 * lanes} : Operations{4 * lanes, 0};
     case ExprKind::fma: return {0, 2 * lanes};
     case ExprKind::reduce: return {0, real ? node.args[0]->type.lanes - 1 : 0};
     case ExprKind::unary:

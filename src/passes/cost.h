@@ -2,8 +2,8 @@
 //
 // A profile divides these by measured times. They count what the algorithm needs, not what a machine does:
 //  - bytes: each element of a buffer that an index reaches counts once, however often it is read; never more than the buffer has.
-//  - dots: 2 for each product of a dot4. floats: 2 for each fma and each product of a dot2, 1 for other float arithmetic of a lane; casts, integers
-//    and comparisons are free.
+//  - dots: 2 for each product of integers by dot4 and dot2. floats: 2 for each fma and each product of bf16 by dot2, 1 for other float
+//    arithmetic of a lane; casts, integers and comparisons are free.
 //  - A loop whose length depends on data runs `table` times where the program has that size (attention walks the pages of
 //    a sequence; inside a prompt's own chunk that is up to twice what is computed), else once; nested ones count together.
 //  - Of the two branches of a condition the dearer.

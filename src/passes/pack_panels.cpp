@@ -8,7 +8,7 @@ namespace hearth {
 Graph pack_panels(const Graph& graph, const Target& target) {
   std::vector<bool> multiplied(graph.nodes.size(), false);
   for (const Node& node : graph.nodes)
-    if (node.op == "matmul" || node.op == "matmul_int") multiplied[static_cast<size_t>(node.args[1])] = true;
+    if (node.op == "matmul" || node.op == "matmul_int" || node.op == "matmul_i16") multiplied[static_cast<size_t>(node.args[1])] = true;
   const int64_t panel = target.lanes_f32();
   return rewrite_graph(graph, [&](Graph& into, const Node& node, Value old) {
     if (node.op != "decode" || !multiplied[static_cast<size_t>(old)] || node.integer("panel", 1) != 1) return append(into, node);

@@ -5,6 +5,7 @@
 GRAPH_PASS(simplify_math)         // x*1 -> x,  x+0 -> x,  reshape(reshape(x)) -> x
 GRAPH_PASS(merge_projections)     // matmul(x, a), matmul(x, b) -> slices of matmul(x, concat_rows(a, b))
 GRAPH_PASS(integer_dot)           // matmul(x, decode(w)), decode affine per group -> matmul_int(quantize_rows(x), decode(w))
+GRAPH_PASS(i16_dot)               // matmul(x, decode(w)), w bf16 -> matmul_i16(quantize_rows_i16(x), decode(w)) where the target has i16 dots
 GRAPH_PASS(pack_panels)           // decode(w) -> decode(pack(w)): rows side by side, as many as the target has lanes
 GRAPH_PASS(pair_columns)          // pack(w), w bf16 -> neighbours of a row lie together: read at once, and what dot2 eats
 GRAPH_PASS(fuse_elementwise)      // marks what is computed inside its consumer: elementwise chains, norms, epilogues, decodes

@@ -17,14 +17,14 @@ bool takes_pairs(const Node& weight) {
 }  // namespace
 
 const std::vector<std::string>& activation_types() {
-  static const std::vector<std::string> kTypes = {"f32", "bf16"};
+  static const std::vector<std::string> kTypes = {"i16", "f32", "bf16"};
   return kTypes;
 }
 
 Graph round_activations(const Graph& graph, const std::string& type) {
   const auto& known = activation_types();
   CHECK(std::find(known.begin(), known.end(), type) != known.end(), "no activation type '{}'", type);
-  if (type == "f32") return graph;
+  if (type != "bf16") return graph;
   std::map<Value, Value> rounded;
   return rewrite_graph(graph, [&](Graph& into, const Node& node, Value) {
     if (node.op != "matmul" || !takes_pairs(into[node.args[1]])) return append(into, node);

@@ -1,4 +1,4 @@
-// round_activations: what rows are rounded to where they meet bf16 weights enters the graph: nothing (f32), or bf16.
+// round_activations: rows are rounded to bf16 where they meet bf16 weights, if that is asked for.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace hearth {
 
-const std::vector<std::string>& activation_types();      // "f32", "bf16"
+const std::vector<std::string>& activation_types();      // "i16" (f32 on targets without), "f32", "bf16"
 
 // matmul(x, decode(w)), w bf16 -> matmul(round_rows(x), decode(w)) where `type` is bf16; CHECKs that the type is known.
 Graph round_activations(const Graph& graph, const std::string& type);

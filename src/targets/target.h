@@ -22,7 +22,8 @@ struct Target {
   int vector_bytes = 16;         // widest register worth using
   int vector_registers = 16;
   Dot4 dot4 = Dot4::none;
-  bool bf16_dot = false;
+  bool bf16_dot = false;         // multiplies two bf16 a lane at once
+  bool i16_dot = false;          // and two i16
   int lanes_f32() const { return vector_bytes / 4; }
 };
 

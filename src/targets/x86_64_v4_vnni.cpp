@@ -17,6 +17,7 @@ Target x86_64_v4_vnni() {
       .vector_registers = 32,
       .dot4 = Dot4::unsigned_signed,
       .bf16_dot = true,
+      .i16_dot = true,
   };
 }
 

@@ -64,7 +64,9 @@ void write_merged(const std::string& folder, const Checkpoint& checkpoint, const
 }
 
 Artifact adaptable(const Scratch& scratch, const std::string& model, const std::string& quant) {
-  const Order order{.model = model, .quant = quant, .adapters = true, .out = scratch.path("adaptable.hearth")};
+  // Rows in f32: what is compared here are adapters, within less than a product of bf16 weights in integers is off by.
+  const Order order{
+      .model = model, .quant = quant, .activations = "f32", .adapters = true, .out = scratch.path("adaptable.hearth")};
   const auto done = bake(order);
   EXPECT_TRUE(done.ok()) << done.message();
   const auto artifact = Artifact::open(order.out);
@@ -171,8 +173,8 @@ TEST_P(Adapters, AreWhatMergedWeightsAre) {
   write_merged(scratch.path("merged"), checkpoint, lora);
   Rows rows;
   rows.add(some_ids(11, 512), 1);
-  const Answer want = answer_of(baked(scratch, scratch.path("merged"), "none"), rows, {});
-  const Answer plain = answer_of(baked(scratch, fixture(GetParam()), "none"), rows, {});
+  const Answer want = answer_of(baked(scratch, scratch.path("merged"), "none", "native", "", "f32"), rows, {});
+  const Answer plain = answer_of(baked(scratch, fixture(GetParam()), "none", "native", "", "f32"), rows, {});
   const Answer got = answer_of(adaptable(scratch, fixture(GetParam()), "none"), rows, {other, lora});
   const float range = range_of(want.logits);  // sums in another order round some keys and values to another f16
   EXPECT_LT(largest_difference(got.logits, want.logits), 2e-4f * range);
@@ -205,7 +207,7 @@ TEST_P(Adapters, MixInOneStep) {
       EXPECT_EQ(bits_differ(part(together.logits, total, first[i], count), want.logits), "") << quant << ", " << i;
       EXPECT_EQ(bits_differ(part(together.hidden, total, first[i], count), want.hidden), "") << quant << ", " << i;
     }
-    const Answer without = answer_of(baked(scratch, fixture(GetParam()), quant), all, {});
+    const Answer without = answer_of(baked(scratch, fixture(GetParam()), quant, "native", "", "f32"), all, {});
     EXPECT_EQ(bits_differ(part(together.logits, total, first[1], 3), part(without.logits, total, first[1], 3)), "")
         << quant;
     EXPECT_NE(bits_differ(part(together.logits, total, first[0], 5), part(without.logits, total, first[0], 5)), "")
@@ -239,7 +241,8 @@ TEST(AdaptersOfAll, ComputeWhatTheInterpreterDoes) {
   Rows rows;
   for (const auto& [count, slot] : {std::pair{3, 1}, {2, -1}, {1, 0}}) rows.add(some_ids(count, 96), slot);
   const Artifact artifact = adaptable(scratch, scratch.path("small"), "none");
-  const auto text = ir_after({.model = scratch.path("small"), .quant = "none", .adapters = true}, "loops");
+  const auto text =
+      ir_after({.model = scratch.path("small"), .quant = "none", .activations = "f32", .adapters = true}, "loops");
   ASSERT_TRUE(text.ok()) << text.message();
   const auto program = parse_program(*text);
   ASSERT_TRUE(program.ok()) << program.message();
@@ -271,7 +274,7 @@ TEST(Hidden, TimesTheHeadAreTheLogits) {
         found != checkpoint.tensors.end() ? found->second : checkpoint.tensors.at("model.embed_tokens.weight"));
     Rows rows;
     rows.add(some_ids(9, 512), 0);
-    const Answer got = answer_of(baked(scratch, fixture(model), "none"), rows, {});
+    const Answer got = answer_of(baked(scratch, fixture(model), "none", "native", "", "f32"), rows, {});
     const size_t width = got.hidden.size() / rows.ids.size(), vocabulary = head.size() / width;
     std::vector<float> want;
     for (size_t t = 0; t < rows.ids.size(); ++t)

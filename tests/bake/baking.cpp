@@ -47,9 +47,15 @@ std::map<std::string, std::vector<float>> golden_tensors(const std::string& fold
 }
 
 Artifact baked(const Scratch& scratch, const std::string& model, const std::string& quant, const std::string& target,
-               const std::string& kv) {
-  const std::string name = std::filesystem::path(model).filename().string() + "-" + quant + "-" + target + ".hearth";
-  const Order order{.model = model, .quant = quant, .kv = kv, .target = target, .out = scratch.path(name)};
+               const std::string& kv, const std::string& activations) {
+  const std::string name =
+      fmt::format("{}-{}-{}-{}.hearth", std::filesystem::path(model).filename().string(), quant, target, activations);
+  const Order order{.model = model,
+                    .quant = quant,
+                    .kv = kv,
+                    .activations = activations,
+                    .target = target,
+                    .out = scratch.path(name)};
   const auto done = bake(order);
   EXPECT_TRUE(done.ok()) << done.message();
   const auto artifact = Artifact::open(order.out);

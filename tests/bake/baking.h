@@ -39,7 +39,7 @@ std::map<std::string, std::vector<float>> golden_tensors(const std::string& fold
 
 // Bakes `model` into the scratch folder under a name of its own and opens it; EXPECTs that it works.
 Artifact baked(const Scratch& scratch, const std::string& model, const std::string& quant,
-               const std::string& target = "native", const std::string& kv = "");
+               const std::string& target = "native", const std::string& kv = "", const std::string& activations = "");
 
 struct Steps {
   int threads = 2;

@@ -6,21 +6,22 @@
 namespace hearth::test {
 namespace {
 
-void expect_same_as_folder(const std::string& name, uint32_t type) {
+void expect_same_as_folder(const std::string& name, uint32_t type, const std::string& activations) {
   const Scratch scratch;
   const std::string file = write_gguf(scratch, name, fixture(name), {.type = type});
   const std::vector<int32_t> ids = json_at(fixture(name) + "/golden.json")["long_ids"];
-  Engine from_folder = engine_of(baked(scratch, fixture(name), "none"));
-  Engine from_file = engine_of(baked(scratch, file, ""));
+  Engine from_folder = engine_of(baked(scratch, fixture(name), "none", "native", "", activations));
+  Engine from_file = engine_of(baked(scratch, file, "", "native", "", activations));
   EXPECT_EQ(bits_differ(logits_of(from_file, ids), logits_of(from_folder, ids)), "") << name;
 }
 
-// The fixtures' weights are bfloat16; float32 holds them whole and every kernel widens before it multiplies.
+// The fixtures' weights are bfloat16; float32 holds them whole, and where rows stay f32 every kernel widens before it
+// multiplies.
 TEST(Gguf, F32IsTheFolderBitForBit) {
-  for (const char* name : {"llama", "qwen2"}) expect_same_as_folder(name, ggml::kF32);
+  for (const char* name : {"llama", "qwen2"}) expect_same_as_folder(name, ggml::kF32, "f32");
 }
 TEST(Gguf, BF16IsTheFolderBitForBit) {
-  for (const char* name : {"mistral", "qwen3"}) expect_same_as_folder(name, ggml::kBF16);
+  for (const char* name : {"mistral", "qwen3"}) expect_same_as_folder(name, ggml::kBF16, "");
 }
 
 // Half floats lose bfloat16's smallest weights: close, and the same greedy ids where the reference is sure.
@@ -39,8 +40,9 @@ TEST(Gguf, Llama3IsTheFolderButForOneRounding) {
   const Scratch scratch;
   const Json golden = json_at(fixture("llama3") + "/golden.json");
   const std::vector<int32_t> ids = golden["long_ids"];
-  Engine from_folder = engine_of(baked(scratch, fixture("llama3"), "none"));
-  Engine from_file = engine_of(baked(scratch, write_gguf(scratch, "llama3", fixture("llama3"), {}), ""));
+  Engine from_folder = engine_of(baked(scratch, fixture("llama3"), "none", "native", "", "f32"));
+  Engine from_file =
+      engine_of(baked(scratch, write_gguf(scratch, "llama3", fixture("llama3"), {}), "", "native", "", "f32"));
   const std::vector<float> truth = logits_of(from_folder, ids);
   EXPECT_LE(largest_difference(logits_of(from_file, ids), truth), 2e-4f * range_of(truth));
   EXPECT_EQ(greedy_of(from_file, golden["prompt_ids"], 24), greedy_of(from_folder, golden["prompt_ids"], 24));

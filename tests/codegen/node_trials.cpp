@@ -186,12 +186,27 @@ Trials dot4_trials() {
   return trials;
 }
 
+// Any bits of i16, and both at their least, where sums wrap.
+void add_integer_dot2(Trials& trials, int lanes) {
+  const Type sum{DType::i32, lanes}, pairs{DType::i16, lanes * 2};
+  const std::vector<Type> types = {sum, pairs, pairs};
+  trials.trials.push_back(elementwise(label("dot2", sum), types, [](const auto& in) { return dot2(in[0], in[1], in[2]); }));
+  trials.trials.push_back(elementwise(label("dot2_twice", sum), types, [](const auto& in) {
+    return dot2(dot2(constant_int(in[0]->type, 0), in[1], in[1]), in[2], in[1]) + in[0];
+  }));
+  trials.trials.push_back(elementwise(label("dot2_least", sum), types, [&](const auto& in) {
+    const Expr least = constant_int(pairs, -32768);
+    return dot2(dot2(in[0], least, in[1] | least), least, least);
+  }));
+}
+
 // Any bits, and operands whose products and sums lie where numbers become denormal.
 Trials dot2_trials() {
   Trials trials;
   for (const int lanes : {1, 2, 3, 4, 8, 16, 24, 32}) {
     const Type sum{DType::f32, lanes}, word{DType::u32, lanes}, pairs{DType::bf16, lanes * 2}, halves{DType::u16, lanes * 2};
     const std::vector<Type> types = {sum, pairs, pairs};
+    add_integer_dot2(trials, lanes);
     trials.trials.push_back(
         elementwise(label("dot2", sum), types, [](const auto& in) { return dot2(in[0], in[1], in[2]); }));
     const auto below = [&](const Expr& x, int exponents, int least) {       // exponents least .. least + exponents - 1

@@ -133,6 +133,19 @@ TEST(Interpret, Dot2AddsTheOddProductFirstAndKnowsNoDenormals) {
   EXPECT_TRUE(std::signbit(one(-0x1p-126f, 0x1p-75f, 0x1p-75f, 0, 0)));
 }
 
+TEST(Interpret, Dot2OfIntegersWraps) {
+  Runner run;
+  const auto one = [&](int acc, int16_t a0, int16_t b0, int16_t a1, int16_t b1) {
+    const int16_t values[] = {a0, a1, b0, b1};
+    std::memcpy(&run.b[0], values, sizeof values);
+    EXPECT_EQ(run(fmt::format("y[0] = bitcast(f32, dot2({}i32, b:i16x2[0], b:i16x2[2]));", acc)), "fine");
+    return std::bit_cast<int32_t>(static_cast<float>(run.y[0]));
+  };
+  EXPECT_EQ(one(7, 2, 3, -4, 5), 7 + 6 - 20);
+  EXPECT_EQ(one(-1, 32767, 32767, 32767, 32767), 2147352577);
+  EXPECT_EQ(one(0, -32768, -32768, -32768, -32768), std::numeric_limits<int32_t>::min());
+}
+
 TEST(Interpret, Dot4AndWiderElements) {
   Runner run;
   for (int k = 0; k < 64; k++) run.b[k] = static_cast<uint8_t>(200 + 3 * k);

@@ -37,6 +37,7 @@ kernel scale(read a f32, write y f32, read w u8) extent tokens {
     }
     let i i32x4 = dot4(7i32x4, w:u8x16[0], bitcast(i8x16, w[ramp(t, 2, 16)]));
     let d f32x2 = dot2(a:f32x2[t], w:bf16x4[0], bitcast(bf16x4, w:u16x4[4]));
+    let whole i32x2 = dot2(7i32x2, w:i16x4[0], bitcast(i16x4, w:u16x4[4]));
     y[ramp(t * 16, 1, 4) where cast(boolx4, i)] = cast(f32x4, i - 3i32x4) * broadcast(a:f32x2[t], 2);
     y[t where true] = reduce_add(interleave(a:f32x2[0 where 1boolx2], 2));
     prefetch w[t * 36 + 36];

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ops/quantized_rows.h"
+#include "ops/rows_i16.h"
 #include "tests/support/small_graph.h"
 
 namespace hearth {
@@ -110,6 +111,83 @@ TEST(Product, RoundedRowsAreNearTheTruthOfWhatTheyAreRoundedTo) {
       const Truth truth = product(x, w);
       expect_near(y, truth.values, truth.magnitudes, 1e-6);
     }
+}
+
+Value product_i16(SmallGraph& g, const Matrix& w, int64_t lanes) {
+  const Value x = g.input("x", "f32", "n", std::to_string(w.columns));
+  return g("matmul_i16", {g("quantize_rows_i16", {x}), g.pairs("w", w, lanes)});
+}
+
+// Codes of a peak of 8191 are the integers themselves; weights of up to 8 bits a factor of 32 apart keep all their bits.
+TEST(Product, MatmulI16IsExactOverIntegers) {
+  for (const Target& target : kTargets) {
+    Chance chance(19);
+    const int64_t columns = 96, lanes = target.lanes_f32();
+    Matrix w = random_matrix("bf16", 2 * lanes - 3, columns, chance);
+    std::vector<uint16_t> stored;
+    for (float& value : w.values) {
+      value = static_cast<float>(chance.below(511) - 255) * (chance.below(2) == 0 ? 0x1p-20f : 0x1p-22f);
+      stored.push_back(f32_to_bf16(value));
+    }
+    w.bytes = as_bytes(stored);
+    SmallGraph g;
+    g.size("n", 0, 64);
+    g.output("y", product_i16(g, w, lanes));
+    std::vector<float> x;  // enough rows for making codes first
+    for (int64_t i = 0; i < 35 * columns; ++i)
+      x.push_back(static_cast<float>(i % kGroupI16 == 5 ? (i % 64 == 5 ? kPeakI16 : -kPeakI16) : chance.below(15) - 7));
+    SCOPED_TRACE(fmt::format("panels of {}", lanes));
+    const Truth truth = product(x, w);
+    const std::vector<float> y = run_rows(g, target, x, columns);
+    ASSERT_EQ(y.size(), truth.values.size());
+    for (size_t i = 0; i < y.size(); ++i)
+      ASSERT_NEAR(y[i], truth.values[i], 2e-7 * truth.magnitudes[i]) << "element " << i;
+  }
+}
+
+// What one group of a column may be off by: each operand by half a step of its group, the largest of which is 2^-12 of the peak.
+double bound_i16(const float* x, const float* w) {
+  double x_peak = 0, w_peak = 0, x_sum = 0, w_sum = 0;
+  for (int k = 0; k < kGroupI16; ++k) {
+    const double a = std::fabs(static_cast<double>(x[k])), b = std::fabs(static_cast<double>(w[k]));
+    x_peak = std::max(x_peak, a), w_peak = std::max(w_peak, b), x_sum += a, w_sum += b;
+  }
+  return x_peak / kPeakI16 / 2 * w_sum + w_peak * 0x1p-13 * x_sum + kGroupI16 * x_peak / kPeakI16 / 2 * w_peak * 0x1p-13;
+}
+
+// Weights of every kind of group: usual, zeros, all equal, denormal, the largest, and sizes far apart.
+TEST(Product, MatmulI16IsWithinTheRoundingOfItsGroups) {
+  for (const Target& target : kTargets) {
+    Chance chance(20);
+    const int64_t columns = 256, lanes = target.lanes_f32();
+    Matrix w = random_matrix("bf16", 2 * lanes - 3, columns, chance);
+    std::vector<uint16_t> stored;
+    for (size_t i = 0; i < w.values.size(); ++i) {
+      const float kinds[] = {w.values[i], 0, -0.375f, w.values[i] * 0x1p-128f, (w.values[i] < 0 ? -1 : 1) * 3e38f,
+                             std::ldexp(w.values[i], chance.below(60) - 40), std::ldexp(w.values[i], -114), -0x1.fep20f};
+      stored.push_back(f32_to_bf16(kinds[i / kGroupI16 % 8]));
+      w.values[i] = bf16_to_f32(stored.back());
+    }
+    w.bytes = as_bytes(stored);
+    SmallGraph g;
+    g.size("n", 0, 64);
+    g.output("y", product_i16(g, w, lanes));
+    const std::vector<float> ones = chance.floats(33 * columns);
+    std::vector<float> x;
+    for (int64_t i = 0; i < 33 * columns; ++i) {
+      const int64_t kind = i / kGroupI16 % 8, row = i / columns;
+      const bool huge = kind == 4 || kind == 7;          // one of them alone in a row, or nothing else would be seen
+      x.push_back(huge == (row % 3 == 1) ? ones[static_cast<size_t>(i)] * (kind == 4 ? 0.01f : 1) : 0);
+    }
+    const std::vector<float> y = run_rows(g, target, x, columns);
+    const Truth truth = product(x, w);
+    for (size_t i = 0; i < y.size(); ++i) {
+      const int64_t row = static_cast<int64_t>(i) / w.rows, c = static_cast<int64_t>(i) % w.rows;
+      double bound = 1e-6 * truth.magnitudes[i] + 1e-36;
+      for (int64_t k = 0; k < columns; k += kGroupI16) bound += bound_i16(&x[static_cast<size_t>(row * columns + k)], &w.values[static_cast<size_t>(c * columns + k)]);
+      ASSERT_LE(std::fabs(y[i] - truth.values[i]), bound) << "panels of " << lanes << ", element " << i;
+    }
+  }
 }
 
 Value integer_product(SmallGraph& g, Value x, Value w, const Scheme& scheme) {

@@ -139,6 +139,9 @@ TEST(Shapes, Rows) {
       {"quantize_rows", {"f32 [tokens, 64]"}, {{"sum_group", number(32)}}, "u8 [tokens, 80]"},
       {"quantize_rows", {"f32 [tokens, 64]"}, {{"sum_group", number(16)}}, "u8 [tokens, 88]"},
       {"quantize_rows", {"f32 [tokens, 64]"}, {{"sum_group", number(8)}}, "quantize_rows: got sum_group 8, want 16 or 32"},
+      {"quantize_rows_i16", {"f32 [tokens, 64]"}, {}, "u8 [tokens, 136]"},
+      {"quantize_rows_i16", {"f32 [tokens, 48]"}, {}, "quantize_rows_i16: operand 0: got f32 [tokens, 48], want rows of a multiple of 32 elements"},
+      {"matmul_i16", {"u8 [tokens, 136]", "f32 [100, 64]"}, {}, "f32 [tokens, 100]"},
       {"quantize_rows", {"f32 [tokens, 48]"}, {}, "quantize_rows: operand 0: got f32 [tokens, 48], want rows of a multiple of 32 elements"},
   });
 }

@@ -1,4 +1,4 @@
-// dot2: two products of bf16 added to an f32 lane, with the instruction or in the same steps without it.
+// dot2: two products of bf16 added to an f32 lane, or of i16 to an i32 lane, with the instruction or in the same steps without it.
 #include <llvm/IR/IntrinsicsX86.h>
 
 #include "codegen/llvm/values.h"
@@ -61,15 +61,33 @@ class Steps {
   llvm::Type *bits_, *reals_, *doubles_;
 };
 
+Value* vpdpwssd(Build& build, Value* acc, Value* a, Value* b, int lanes) {
+  const auto id = lanes == 4   ? Intrinsic::x86_avx512_vpdpwssd_128
+                  : lanes == 8 ? Intrinsic::x86_avx512_vpdpwssd_256
+                               : Intrinsic::x86_avx512_vpdpwssd_512;
+  return build.CreateIntrinsic(id, {}, {acc, build.CreateBitCast(a, acc->getType()), build.CreateBitCast(b, acc->getType())});
+}
+
+Value* integer_steps(Build& build, Value* acc, Value* a, Value* b) {
+  const auto half = [&](Value* pairs, bool odd) {
+    Value* words = build.CreateBitCast(pairs, acc->getType());
+    return build.CreateAShr(odd ? words : build.CreateShl(words, 16), 16);
+  };
+  Value* even = build.CreateMul(half(a, false), half(b, false));
+  return build.CreateAdd(build.CreateAdd(acc, even), build.CreateMul(half(a, true), half(b, true)));
+}
+
 }  // namespace
 
 Value* dot2_value(Build& build, const Target& target, Value* acc, Value* a, Value* b) {
   if (!acc->getType()->isVectorTy()) {
-    Value* one = build.CreateInsertElement(llvm::PoisonValue::get(vector_of(build.getFloatTy(), 1)), acc, uint64_t{0});
+    Value* one = build.CreateInsertElement(llvm::PoisonValue::get(vector_of(acc->getType(), 1)), acc, uint64_t{0});
     return build.CreateExtractElement(dot2_value(build, target, one, a, b), uint64_t{0});
   }
   const int lanes = lanes_of(acc);
   const bool in_register = (lanes == 4 || lanes == 8 || lanes == 16) && lanes <= target.vector_bytes / 4;
+  if (acc->getType()->isIntOrIntVectorTy())
+    return target.i16_dot && in_register ? vpdpwssd(build, acc, a, b, lanes) : integer_steps(build, acc, a, b);
   if (target.bf16_dot && in_register) return vdpbf16ps(build, acc, a, b, lanes);
   Steps steps(build, lanes);
   Value* odd = steps.fma(steps.odd(a), steps.odd(b), steps.without_denormals(steps.bits(acc)));

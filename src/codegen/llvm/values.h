@@ -42,7 +42,7 @@ struct DotTerm {
 llvm::Value* dot4_chain_value(llvm::IRBuilder<>& build, const Target& target, llvm::Value* acc,
                               const std::vector<DotTerm>& terms);
 
-// acc + two products of bf16, by vdpbf16ps or as it would do it.
+// acc + two products: of bf16, by vdpbf16ps or as it would do it, or of i16 where `acc` is of integers.
 llvm::Value* dot2_value(llvm::IRBuilder<>& build, const Target& target, llvm::Value* acc, llvm::Value* a, llvm::Value* b);
 
 }  // namespace hearth
