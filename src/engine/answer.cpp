@@ -22,22 +22,43 @@ bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n"
 
 }  // namespace
 
-GrammarState::GrammarState(const Request& request) : after_(request.grammar_after), started_(request.grammar_after.empty()) {
-  if (request.grammar) matcher_.emplace(*request.grammar, kRememberedSteps);
+GrammarState::GrammarState(const Request& request)
+    : after_(request.grammar_after), from_(request.grammar_from), skips_(request.grammar_skips.first) {
+  const bool may_skip = !from_.empty() && after_.empty() && !skips_.empty();
+  waits_for_ = !after_.empty() ? WaitsFor::after : may_skip ? WaitsFor::beginning : from_.empty() ? WaitsFor::nothing : WaitsFor::from;
+  if (may_skip) after_ = request.grammar_skips.second;
+  matcher_.emplace(*request.grammar, kRememberedSteps);
+}
+
+void GrammarState::look_at_beginning(const std::string& text) {
+  const size_t at = std::min(text.find_first_not_of(" \t\r\n"), text.size());
+  if (text.compare(at, skips_.size(), skips_) == 0) waits_for_ = WaitsFor::after;
+  else if (!skips_.starts_with(std::string_view(text).substr(at))) waits_for_ = WaitsFor::from;
 }
 
 bool GrammarState::advance(int32_t id, const std::string& bytes) {
-  if (!matcher_) return true;
-  if (started_) return matcher_->advance(id);
-  const std::string all = seen_ + bytes;
-  const size_t at = all.find(after_);
-  if (at == std::string::npos) {
-    seen_ = all.substr(all.size() - std::min(all.size(), after_.size() - 1));
-    return true;
+  if (is_active()) return matcher_->advance(id);
+  const WaitsFor before = waits_for_;
+  std::string text = seen_ + bytes;
+  if (waits_for_ == WaitsFor::beginning) look_at_beginning(text);
+  // True: `mark` is there, and `text` is what follows its place.
+  const auto find = [&](const std::string& mark, size_t behind) {
+    const size_t at = text.find(mark);
+    text = at == std::string::npos ? text.substr(text.size() - std::min(text.size(), mark.size() - 1)) : text.substr(at + behind);
+    return at != std::string::npos;
+  };
+  bool begins = false;
+  if (waits_for_ == WaitsFor::after && find(after_, after_.size())) {
+    begins = from_.empty();
+    if (!begins) waits_for_ = WaitsFor::from;
   }
-  const std::string rest = all.substr(at + after_.size());
-  if (!rest.empty() && !matcher_->advance_bytes(rest) && !is_blank(rest)) return false;
-  started_ = true;
+  if (waits_for_ == WaitsFor::from) begins = find(from_, 0);
+  if (begins && !text.empty() && !matcher_->advance_bytes(text) && !(from_.empty() && is_blank(text))) {
+    waits_for_ = before;
+    return false;
+  }
+  seen_ = std::move(text);
+  if (begins) waits_for_ = WaitsFor::nothing;
   return true;
 }
 

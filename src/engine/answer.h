@@ -27,22 +27,25 @@ struct Ask {
   std::vector<int32_t> end_ids;
 };
 
-// The grammar of one choice: waits for `grammar_after`, then follows every token.
+// The grammar of one choice: waits for `grammar_after` and `grammar_from`, then follows every token.
 class GrammarState {
  public:
   explicit GrammarState(const Request& request);
 
-  bool is_active() const { return matcher_.has_value() && started_; }
-  bool is_waiting() const { return matcher_.has_value() && !started_; }
+  bool is_active() const { return waits_for_ == WaitsFor::nothing; }
+  bool must_come() const { return from_.empty(); }       // or may the answer end without it?
   GrammarMatcher& matcher() { return *matcher_; }
   // `bytes`: what the token adds to the text, markers spelt out. False: the token cannot come here.
   bool advance(int32_t id, const std::string& bytes);
 
  private:
+  enum class WaitsFor { nothing, beginning, after, from };
+  void look_at_beginning(const std::string& text);
+
   std::optional<GrammarMatcher> matcher_;
-  std::string after_;
-  std::string seen_;                     // the end of the text before the grammar, as long as `after_` at most
-  bool started_ = false;
+  std::string after_, from_, skips_;
+  WaitsFor waits_for_;
+  std::string seen_;                     // text before the grammar that may be a part of what is waited for
 };
 
 class AnswerState {

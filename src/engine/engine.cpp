@@ -262,8 +262,13 @@ EngineStats Engine::stats() const {
 }
 
 Result<std::shared_ptr<const BoundGrammar>> Engine::bind(const Grammar& grammar, const std::string& key) {
+  return bind(key, {}, [&] { return Result<Grammar>(grammar); });
+}
+
+Result<std::shared_ptr<const BoundGrammar>> Engine::bind(const std::string& key, const std::vector<int32_t>& shown,
+                                                         const std::function<Result<Grammar>()>& compile) {
   if (!impl_->tokenizer) return error("engine: a grammar needs a tokenizer, the model '{}' has none", impl_->card.name);
-  return impl_->grammars().bind(grammar, key);
+  return impl_->grammars().bind(key, shown, compile);
 }
 
 Result<Done> Engine::load_adapter(const Adapter& adapter) {

@@ -84,8 +84,12 @@ class Engine {
   EngineStats stats() const;
   void forget_prefixes();                // empties the prefix cache
 
-  // The grammar of a schema or other text over this model's vocabulary; kept, so asking again is cheap. From any thread.
+  // The grammar of a schema or other text over this model's vocabulary; kept by `key`, so asking again is cheap. From any thread.
   Result<std::shared_ptr<const BoundGrammar>> bind(const Grammar& grammar, const std::string& key);
+  // The same; `compile` is called unless the grammar is kept. `shown`: special tokens that it may use as text, those of
+  // Request::shown_specials (markers of tool calls).
+  Result<std::shared_ptr<const BoundGrammar>> bind(const std::string& key, const std::vector<int32_t>& shown,
+                                                   const std::function<Result<Grammar>()>& compile);
 
   // Puts an adapter into a free slot. Errors name the matrix that does not fit the model.
   Result<Done> load_adapter(const Adapter& adapter);

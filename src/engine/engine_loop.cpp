@@ -123,6 +123,11 @@ Result<std::shared_ptr<const BoundGrammar>> EngineLoop::bind(const Grammar& gram
   return impl_->engine.bind(grammar, key);
 }
 
+Result<std::shared_ptr<const BoundGrammar>> EngineLoop::bind(const std::string& key, const std::vector<int32_t>& shown,
+                                                             const std::function<Result<Grammar>()>& compile) {
+  return impl_->engine.bind(key, shown, compile);
+}
+
 Result<Done> EngineLoop::load_adapter(const Adapter& adapter) {
   auto promise = std::make_shared<std::promise<Result<Done>>>();
   auto result = promise->get_future();

@@ -21,6 +21,8 @@ class EngineLoop {
   void cancel(RequestId id);
   EngineStats stats() const;             // as of the last step
   Result<std::shared_ptr<const BoundGrammar>> bind(const Grammar& grammar, const std::string& key);
+  Result<std::shared_ptr<const BoundGrammar>> bind(const std::string& key, const std::vector<int32_t>& shown,
+                                                   const std::function<Result<Grammar>()>& compile);
   Result<Done> load_adapter(const Adapter& adapter);
   std::vector<std::string> adapters() const;
   bool idle() const;

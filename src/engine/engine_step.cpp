@@ -263,7 +263,7 @@ Engine::Impl::Said Engine::Impl::append_forced(Sequence& sequence) {
   GrammarMatcher& matcher = answer.grammar->matcher();
   const std::string text = matcher.forced(kForcedBytes);
   if (text.size() < 2) return {};
-  for (const int32_t id : grammars().certain_ids(text)) {
+  for (const int32_t id : grammars().certain_ids(text, sequence.request().shown_specials)) {
     if (sequence.size() >= context || !matcher.advance(id)) return {};
     ++answer.timing.forced_tokens;
     ++counts.forced_tokens;
@@ -286,19 +286,24 @@ Result<int32_t> Engine::Impl::choose(Sequence& sequence, std::span<const float> 
   AnswerState& answer = sequence.answer;
   if (!answer.grammar) return answer.sample(logits, {});
   GrammarState& grammar = *answer.grammar;
-  mask.assign((card.vocabulary + 31) / 32, ~0u);
+  mask.clear();                                  // anything goes
+  const auto forbid = [&](int32_t id) {
+    if (mask.empty()) mask.assign((card.vocabulary + 31) / 32, ~0u);
+    mask[id / 32] &= ~(1u << (id % 32));
+  };
   if (grammar.is_active()) {
+    mask.assign((card.vocabulary + 31) / 32, ~0u);
     TRY(const bool goes_on, grammar.matcher().fill_mask(mask));
     if (!goes_on) return end_ids.empty() ? 0 : end_ids.front();
-  } else {
-    for (const int32_t id : end_ids) mask[id / 32] &= ~(1u << (id % 32));
+  } else if (grammar.must_come()) {
+    for (const int32_t id : end_ids) forbid(id);
   }
   for (;;) {
     const int32_t id = answer.sample(logits, mask);
     const bool is_special = tokenizer->is_special(id);
     if (grammar.advance(id, is_special ? std::string(tokenizer->piece(id)) : grammars().bytes_of(id))) return id;
     if (grammar.is_active()) return error("engine: the grammar refuses token {}, which its mask allows", id);
-    mask[id / 32] &= ~(1u << (id % 32));         // text behind the marker that cannot begin what the grammar says
+    forbid(id);                                  // text behind the marker that cannot begin what the grammar says
   }
 }
 

@@ -1,11 +1,16 @@
 // GrammarShelf: one vocabulary, a bounded list of bound grammars, a bounded table of forced texts.
 #include "engine/grammar_shelf.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
 namespace hearth {
 namespace {
 
 constexpr size_t kMostGrammars = 64;
 constexpr size_t kMostTexts = 4096;
+constexpr size_t kMostVocabularies = 4;
 
 }  // namespace
 
@@ -15,17 +20,40 @@ GrammarShelf::GrammarShelf(const Tokenizer& tokenizer, int64_t vocabulary, std::
   for (int64_t id = 0; id < vocabulary; ++id) bytes_.push_back(tokenizer_.bytes_of(static_cast<int32_t>(id)));
 }
 
-Result<std::shared_ptr<const BoundGrammar>> GrammarShelf::bind(const Grammar& grammar, const std::string& key) {
-  const std::lock_guard lock(mutex_);
+std::string GrammarShelf::bytes_of(int32_t id, const std::vector<int32_t>& shown) const {
+  if (id < 0 || static_cast<size_t>(id) >= bytes_.size()) return "";
+  const bool is_shown = std::find(shown.begin(), shown.end(), id) != shown.end();
+  return is_shown ? std::string(tokenizer_.piece(id)) : bytes_[id];
+}
+
+std::shared_ptr<const BoundGrammar> GrammarShelf::find(const std::string& key) {
   const auto found = kept_.find(key);
-  if (found != kept_.end()) {
-    order_.splice(order_.begin(), order_, found->second.place);
-    return found->second.grammar;
+  if (found == kept_.end()) return nullptr;
+  order_.splice(order_.begin(), order_, found->second.place);
+  return found->second.grammar;
+}
+
+Result<std::shared_ptr<const BoundGrammar>> GrammarShelf::bind(const std::string& asked, const std::vector<int32_t>& shown,
+                                                               const Compile& compile) {
+  const std::string key = fmt::format("{} {}", fmt::join(shown, ","), asked);
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto kept = find(key)) return kept;
   }
-  if (!vocabulary_) {
-    TRY(vocabulary_, GrammarVocabulary::build(bytes_, ends_));
+  TRY(const Grammar grammar, compile());         // takes milliseconds: others go on
+  const std::lock_guard lock(mutex_);
+  if (auto kept = find(key)) return kept;
+  auto vocabulary = vocabularies_.find(shown);
+  if (vocabulary == vocabularies_.end()) {
+    std::vector<std::string> bytes = bytes_;
+    for (const int32_t id : shown) {
+      if (id >= 0 && static_cast<size_t>(id) < bytes.size()) bytes[id] = bytes_of(id, shown);
+    }
+    TRY(GrammarVocabulary built, GrammarVocabulary::build(bytes, ends_));
+    if (vocabularies_.size() >= kMostVocabularies) vocabularies_.clear();
+    vocabulary = vocabularies_.emplace(shown, std::move(built)).first;
   }
-  auto bound = std::make_shared<const BoundGrammar>(grammar, *vocabulary_);
+  auto bound = std::make_shared<const BoundGrammar>(grammar, vocabulary->second);
   order_.push_front(key);
   kept_[key] = {bound, order_.begin()};
   if (kept_.size() > kMostGrammars) {
@@ -35,21 +63,22 @@ Result<std::shared_ptr<const BoundGrammar>> GrammarShelf::bind(const Grammar& gr
   return bound;
 }
 
-std::vector<int32_t> GrammarShelf::certain_ids(const std::string& text) {
+std::vector<int32_t> GrammarShelf::certain_ids(const std::string& text, const std::vector<int32_t>& shown) {
   const std::lock_guard lock(mutex_);
-  const auto found = certain_.find(text);
-  if (found != certain_.end()) return found->second;
+  if (certain_.size() >= kMostVocabularies && !certain_.contains(shown)) certain_.clear();
+  auto& known = certain_[shown];
+  const auto found = known.find(text);
+  if (found != known.end()) return found->second;
   std::vector<int32_t> ids = tokenizer_.encode(text, Specials::none);
   size_t at = 0, certain = 0;
   for (; certain < ids.size(); ++certain) {
-    const int32_t id = ids[certain];
-    if (id < 0 || static_cast<size_t>(id) >= bytes_.size() || bytes_[id].empty()) break;
-    if (text.compare(at, bytes_[id].size(), bytes_[id]) != 0) break;
-    at += bytes_[id].size();
+    const std::string bytes = bytes_of(ids[certain], shown);
+    if (bytes.empty() || text.compare(at, bytes.size(), bytes) != 0) break;
+    at += bytes.size();
   }
   ids.resize(certain > 0 ? certain - 1 : 0);
-  if (certain_.size() >= kMostTexts) certain_.clear();
-  certain_[text] = ids;
+  if (known.size() >= kMostTexts) known.clear();
+  known[text] = ids;
   return ids;
 }
 

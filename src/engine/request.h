@@ -28,6 +28,10 @@ struct Request {
   int choices = 1;                       // answers to this prompt; choice i draws with seed + i and shares the prompt's pages
   std::shared_ptr<const BoundGrammar> grammar;     // what the answer must be, or null
   std::string grammar_after;             // the grammar begins after this text ("</think>"), "": at once
+  // It begins only if and where this text begins, which is its first ("<tool_call>"); until then anything goes. "": it must come.
+  std::string grammar_from;
+  // With `grammar_from`: an answer that begins with the first of these is not looked at before the second ("<think>", "</think>").
+  std::pair<std::string, std::string> grammar_skips;
   int top_logprobs = -1;                 // -1: none; n: of the chosen token and of the n most likely
   bool prompt_logprobs = false;          // of the prompt's tokens as well (echo)
   Pooling pooling = Pooling::none;       // an embedding of the prompt; nothing is generated

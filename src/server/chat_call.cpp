@@ -38,20 +38,25 @@ Result<Grammar> compile_tools(const ToolGrammar& grammar) {
   return Grammar::from_gbnf(grammar.gbnf, schemas);
 }
 
-// Calls that must come, or must be right when they come, are a grammar.
+// Calls that must come, or must be right when they come, are a grammar. Where a format has no text that begins calls,
+// or tools that cannot be forced, calls that may come are as the model writes them.
 ApiResult<Done> force_tools(const ChatCall& call, const std::vector<OfferedTool>& tools, const std::string& format,
                             EngineLoop& loop, Request& request) {
-  if (tools.empty() || call.tool_use != ToolUse::required) return Done{};
-  auto forced =
-      tool_grammar(format, tools, ToolChoice::required, call.tool_name.empty() ? call.parallel : ToolCalls::one);
+  if (tools.empty()) return Done{};
+  const bool must_come = call.tool_use == ToolUse::required;
+  auto forced = tool_grammar(format, tools, must_come ? ToolChoice::required : ToolChoice::automatic,
+                             call.tool_name.empty() ? call.parallel : ToolCalls::one);
+  if (!must_come && (!forced.ok() || forced->trigger.empty())) return Done{};
   if (!forced.ok()) return bad_request(forced.message(), "tool_choice");
-  auto grammar = compile_tools(*forced);
-  if (!grammar.ok()) return bad_request(grammar.message(), "tools");
   std::string key = "tools " + forced->gbnf;
   for (const ToolGrammar::SchemaRule& rule : forced->schemas) key += "\n" + rule.name + " " + dump(rule.schema);
-  auto bound = loop.bind(*grammar, key);
+  auto bound = loop.bind(key, request.shown_specials, [&] { return compile_tools(*forced); });
+  if (!bound.ok() && !must_come) return Done{};
   if (!bound.ok()) return bad_request(bound.message(), "tools");
   request.grammar = *bound;
+  if (must_come) return Done{};
+  request.grammar_from = forced->trigger;
+  if (call.reasoning == ReasoningSplit::automatic) request.grammar_skips = {"<think>", "</think>"};
   return Done{};
 }
 

@@ -335,7 +335,8 @@ MessageDelta MessageParser::finish() {
 bool MessageParser::has_tool_calls() const { return state_->sink.told_calls() > 0; }
 bool MessageParser::has_cut_call() const { return state_->sink.is_cut(); }
 bool MessageParser::is_settled() const {
-  return state_->options.calls == ToolCalls::one && has_tool_calls() && !state_->sink.is_open();
+  const bool holds_nothing = state_->pending.empty();      // what closes the call may be on its way
+  return state_->options.calls == ToolCalls::one && has_tool_calls() && !state_->sink.is_open() && holds_nothing;
 }
 
 }  // namespace hearth

@@ -91,6 +91,56 @@ TEST(Constrained, begins_after_a_marker) {
   }
 }
 
+// Wants to say `wanted` and then to end; what must come otherwise is drawn by noise.
+FakeModel wanting(std::vector<int32_t> wanted) {
+  return [=](std::span<const int32_t> ids, std::span<float> logits) {
+    noise()(ids, logits);
+    const size_t said = ids.size() - 12;
+    logits[said < wanted.size() ? static_cast<size_t>(wanted[said]) : 2] = 1e6f;
+  };
+}
+
+TEST(Constrained, begins_where_its_first_text_begins) {
+  Many probe = Many::open(noise());
+  const Tokenizer& tokenizer = probe.engine.tokenizer();
+  for (const std::string said : {"I think {so {\"given nonsense", "{\"given_name\": {\"given", "no, thanks"}) {
+    Many many = Many::open(wanting(tokenizer.encode(said)), {.pages = 100});
+    Request request = constrained(many.engine, 0);
+    request.grammar_from = "{\"given";
+    Told told = many.say(request);
+    EXPECT_EQ(told.finish, Finish::end) << told.error;
+    const size_t at = said.find("{\"given");
+    if (at == std::string::npos) {
+      EXPECT_EQ(told.text, said);
+      continue;
+    }
+    ASSERT_EQ(told.text.substr(0, at), said.substr(0, at));
+    told.text = told.text.substr(at);
+    expect_person(told);
+  }
+}
+
+TEST(Constrained, a_marker_that_is_a_special_token_is_that_token) {
+  const auto grammar = Grammar::from_gbnf("root ::= \"<|reserved|>{\" [ab]+ \"}\"");
+  ASSERT_TRUE(grammar.ok()) << grammar.message();
+  constexpr int32_t kMarker = 7;
+  for (const bool is_shown : {true, false}) {
+    Many many = Many::open(wanting({kMarker}), {.pages = 100});
+    ASSERT_EQ(many.engine.tokenizer().piece(kMarker), "<|reserved|>");
+    Request request = asking(counted_ids(12), 60);
+    request.ignore_end = false;
+    if (is_shown) request.shown_specials = {kMarker};
+    request.grammar = *many.engine.bind("marker", request.shown_specials, [&] { return Result<Grammar>(*grammar); });
+    request.grammar_from = is_shown ? "<|reserved|>" : "";
+    const Told told = many.say(request);
+    EXPECT_TRUE(told.text.starts_with("<|reserved|>{")) << told.text;
+    EXPECT_EQ(told.ids[0] == kMarker, is_shown);             // else it is spelled with plain tokens
+    GrammarShelf shelf(many.engine.tokenizer(), kFakeVocabulary, {2});
+    const std::vector<int32_t> certain = shelf.certain_ids("<|reserved|>{\"name\": ", request.shown_specials);
+    EXPECT_EQ(!certain.empty() && certain[0] == kMarker, is_shown);
+  }
+}
+
 TEST(Constrained, shelf_keeps_grammars_and_certain_tokens) {
   Many many = Many::open(noise());
   const auto bound = bound_to(many.engine, kPerson);
@@ -100,7 +150,7 @@ TEST(Constrained, shelf_keeps_grammars_and_certain_tokens) {
   GrammarShelf shelf(many.engine.tokenizer(), kFakeVocabulary, {2});
   const std::string text = "{\"name\": \"fox\", \"age\": ";
   std::string spelled;
-  for (const int32_t id : shelf.certain_ids(text)) spelled += many.engine.tokenizer().bytes_of(id);
+  for (const int32_t id : shelf.certain_ids(text, {})) spelled += many.engine.tokenizer().bytes_of(id);
   EXPECT_GT(spelled.size(), 8u);
   EXPECT_EQ(text.substr(0, spelled.size()), spelled);
   EXPECT_LT(spelled.size(), text.size());
