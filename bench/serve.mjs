@@ -58,18 +58,32 @@ function start_llama(port, slots) {
   return start('llama.cpp', flags['llama-server'], args, port);
 }
 
-// The prompt differs in its first words, so that no answer is helped by another's cache.
-const job = (round, i) => ({
-  prompt: `${round} and ${i} was the number on the door. ` + 'Once upon a time there lived an old fox at the edge of a wood. '.repeat(1 + (i % 4)),
-  max_tokens: tokens, temperature: 0, ignore_eos: true,
-});
+// Prompts are ids, so that both servers compute the same, whatever they make of a text; the first ones differ, so that no
+// answer is helped by another's cache.
+function job(round, i) {
+  const id = (k) => 300 + ((k * 7919 + 13) % 7000);
+  return [id(round), id(i), ...Array.from({ length: 14 + 14 * (i % 4) }, (_, k) => id(k))];
+}
+
+// As each server likes it best: llama.cpp's own endpoint, OpenAI's of Hearth. A connection kept open may be closed just
+// when it is used again: that request is sent anew.
+async function ask(server, prompt, tries = 5) {
+  const common = { prompt, temperature: 0, ignore_eos: true };
+  const [path, most] = server.name === 'hearth' ? ['/v1/completions', { max_tokens: tokens }] : ['/completion', { n_predict: tokens }];
+  try {
+    return await stream(server.url, { ...common, ...most }, path);
+  } catch (error) {
+    if (tries === 1 || error.cause?.code !== 'UND_ERR_SOCKET') throw error;
+    return ask(server, prompt, tries - 1);
+  }
+}
 
 // `clients` ask at once, each twice.
 async function measure(server, clients, round) {
   const answers = [];
   const begun = performance.now();
   await Promise.all(Array.from({ length: clients }, async (_, client) => {
-    for (let i = 0; i < 2; ++i) answers.push(await stream(server.url, job(round * 1000 + clients, client * 2 + i), '/v1/completions'));
+    for (let i = 0; i < 2; ++i) answers.push(await ask(server, job(round * 1000 + clients, client * 2 + i)));
   }));
   const seconds = (performance.now() - begun) / 1000;
   const made = answers.reduce((sum, answer) => sum + answer.tokens, 0);
@@ -106,9 +120,9 @@ async function system() {
   const shares = [];
   for (let round = 0; round < rounds; ++round) {
     const rules = `${round} is the day. ` + 'You are a kind old teller of tales and you always tell the truth. '.repeat(Math.floor(Number(flags.context) / 17));
-    const ask = (text) => stream(server.url, { prompt: `${rules}\n${text}`, max_tokens: 8, temperature: 0, ignore_eos: true }, '/v1/completions');
-    const first = await ask('Who lives in the wood?');
-    const second = await ask('What does the fox say?');
+    const about = (text) => stream(server.url, { prompt: `${rules}\n${text}`, max_tokens: 8, temperature: 0, ignore_eos: true }, '/v1/completions');
+    const first = await about('Who lives in the wood?');
+    const second = await about('What does the fox say?');
     shares.push(second.first_ms / first.first_ms);
     console.log(`system prompt: first ${first.first_ms.toFixed(1)} ms, second ${second.first_ms.toFixed(1)} ms`);
   }

@@ -1,4 +1,4 @@
-// A chat read as a stream by hand, with the times at which it came: {text, tokens, finish, first_ms, total_ms}.
+// An answer of OpenAI's APIs, or of llama.cpp's own, read as a stream by hand, with the times at which it came: {text, tokens, finish, first_ms, total_ms}.
 export async function stream(url, body, path = '/v1/chat/completions') {
   const begun = performance.now();
   const reply = await fetch(url + path, {
@@ -17,11 +17,11 @@ export async function stream(url, body, path = '/v1/chat/completions') {
       if (data === '[DONE]') continue;
       const event = JSON.parse(data);
       const choice = event.choices?.[0];
-      const piece = choice?.delta?.content ?? choice?.text ?? '';
+      const piece = choice?.delta?.content ?? choice?.text ?? event.content ?? '';
       if (piece && !answer.first_ms) answer.first_ms = performance.now() - begun;
       answer.text += piece;
       answer.finish = choice?.finish_reason ?? answer.finish;
-      answer.tokens = event.usage?.completion_tokens ?? answer.tokens;
+      answer.tokens = event.usage?.completion_tokens ?? event.tokens_predicted ?? answer.tokens;
     }
   }
   answer.total_ms = performance.now() - begun;
