@@ -9,6 +9,7 @@ namespace {
 
 constexpr double kDecay = 0.9;                   // of what was seen of acceptance, a token
 constexpr double kGain = 1.05;                   // a draft must be so much faster than none
+constexpr double kPays = 1.02;                   // less is noise
 constexpr size_t kSearched = 8192;               // ids that are looked at, from the end
 constexpr double kNew = 0.2;                     // weight of a new measurement of a step
 
@@ -67,11 +68,44 @@ int DraftLength::choose(std::span<const double> cost) const {
   return best;
 }
 
-bool DraftProbe::is_due() {
-  if (++since_ < pause_) return false;
+void DraftGate::leave() {
+  state_ = probes_ ? State::probing : State::open;
+  since_ = judged_ = dull_ = 0;
+  worth_ms_ = took_ms_ = 0;
+}
+
+void DraftGate::close() {
+  state_ = State::closed;
   since_ = 0;
-  pause_ = std::min(pause_ * 2, kLongest);
-  return true;
+}
+
+DraftGate::Say DraftGate::ask(bool would_pay) {
+  if (state_ == State::closed) {
+    if (++since_ < pause_) return Say::no;
+    pause_ = std::min(pause_ * 2, kLongest);
+    leave();
+  }
+  if (state_ == State::probing) {
+    if (++since_ <= kProbes) return Say::probe;
+    if (!would_pay) return close(), Say::no;
+    state_ = State::open;
+  }
+  dull_ = would_pay ? 0 : dull_ + 1;
+  if (probes_ && dull_ > kDull) return close(), Say::no;
+  if (++drafted_ % kFresh == 0) return Say::no;
+  return would_pay ? Say::yes : Say::no;
+}
+
+void DraftGate::observe(double worth_ms, double took_ms) {
+  if (state_ != State::open) return;
+  worth_ms_ += worth_ms;
+  took_ms_ += took_ms;
+  if (++judged_ < kTrial) return;
+  const bool pays = worth_ms_ > took_ms_ * kPays;
+  judged_ = 0;
+  worth_ms_ = took_ms_ = 0;
+  if (!pays) return close();
+  pause_ = std::max(kShortest, pause_ / 2);
 }
 
 // Tokens up to the first wrong one were tried.

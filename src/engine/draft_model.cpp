@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/answer.h"
 #include "engine/draft.h"
 #include "engine/pages.h"
 #include "engine/step.h"
@@ -9,6 +10,7 @@
 namespace hearth {
 namespace {
 
+constexpr double kNew = 0.2;                     // weight of a new measurement
 constexpr int64_t kMostRows = 256;               // of a step that catches up
 
 struct Track {
@@ -23,6 +25,7 @@ class DraftModel : public Drafter {
 
   Result<Done> propose(std::span<DraftJob> jobs) override;
   void forget(uint64_t sequence) override;
+  double round_ms() const override { return round_ms_; }
 
  private:
   struct Work {
@@ -39,6 +42,7 @@ class DraftModel : public Drafter {
   Pages pages_;
   std::map<uint64_t, Track> tracks_;     // by sequence
   uint64_t tick_ = 0;
+  double round_ms_ = 0;                  // of rounds in which nobody had to catch up, decaying mean
 };
 
 void DraftModel::forget(uint64_t sequence) {
@@ -134,7 +138,10 @@ Result<Done> DraftModel::propose(std::span<DraftJob> jobs) {
     rounds = std::max(rounds, job.most);
   }
   for (int round = 0; round < rounds; ++round) {
+    const auto start = Clock::now();
     const auto done = advance(works);
+    const double ms = ms_between(start, Clock::now());
+    if (round > 0) round_ms_ += (round_ms_ == 0 ? 1 : kNew) * (ms - round_ms_);
     if (done.ok()) continue;
     for (const Work& work : works) forget(work.job->sequence);
     return done;

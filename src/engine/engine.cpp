@@ -95,6 +95,7 @@ Result<Engine> Engine::open(const Artifact& artifact, std::shared_ptr<Device> de
   if (!impl->drafter && options.speculation == Speculation::model) {
     return error("engine: speculation with a draft model wants the model, got none");
   }
+  if (impl->drafter) impl->gate.emplace(options.speculation == Speculation::model);
   Engine engine;
   engine.impl_ = std::move(impl);
   return engine;

@@ -35,9 +35,9 @@ struct Engine::Impl {
   Scheduler scheduler;
   std::shared_ptr<Drafter> drafter;
   StepTimes times;
-  double draft_ms = 0;                   // what a round of draft tokens costs, decaying mean
-  double acceptance = 0.7;               // of draft tokens, decaying mean: where a sequence begins
-  DraftProbe probe;
+  StepTimes plain_times;                 // of steps without drafts or prompts, by sequences
+  DraftLength overall{1};                // acceptance of all: where a sequence begins
+  std::optional<DraftGate> gate;         // where there is a drafter
   double row_ms = 0;                     // a row of a large step, decaying mean
 
   std::atomic<uint64_t> next_id{1}, next_number{1};
@@ -61,7 +61,9 @@ struct Engine::Impl {
 
   // engine_step.cpp
   bool run_step();
-  void propose_drafts();
+  double propose_drafts();               // gives its time in ms
+  std::vector<double> draft_costs(int64_t sequences, int64_t drafted) const;
+  bool choose_lengths(std::span<const std::shared_ptr<Sequence>> drafted, std::vector<DraftJob>& jobs);
   Result<Done> compute(const Schedule& plan);
   void fail(const Schedule& plan, const std::string& error);
   void take(const Slice& slice, std::span<const float> logits, std::span<const float> hidden);

@@ -10,11 +10,9 @@ namespace hearth {
 namespace {
 
 constexpr double kNew = 0.2;                     // weight of a new measurement in a decaying mean
-constexpr double kNewAcceptance = 0.05;
 constexpr double kStepMs = 80;                   // how long a step with prompts beside answers may take
 constexpr int64_t kLeastBeside = 16;             // prompt rows beside answers, however slow they are
 constexpr int64_t kLargeStep = 32;               // rows from which a step tells what a prompt row costs
-constexpr int64_t kProbeLength = 2;              // draft tokens when nobody knows whether they pay
 constexpr size_t kForcedBytes = 512;             // forced text looked at in one go
 
 void blend(double& mean, double value) { mean = mean == 0 ? value : mean + kNew * (value - mean); }
@@ -23,7 +21,7 @@ void blend(double& mean, double value) { mean = mean == 0 ? value : mean + kNew 
 
 bool Engine::Impl::run_step() {
   if (works.empty()) return false;
-  propose_drafts();
+  const double draft_ms = propose_drafts();
   Schedule plan = scheduler.schedule();
   counts.preempted += plan.preempted;
   for (const Hopeless& lost : plan.hopeless) ended(*lost.sequence, Finish::failed, lost.why);
@@ -42,12 +40,16 @@ bool Engine::Impl::run_step() {
     return true;
   }
   int64_t rows = 0;
-  bool has_prompts = false;
+  bool has_prompts = false, has_drafts = false;
   for (const Slice& slice : plan.slices) {
     rows += slice.count;
     has_prompts |= !slice.sequence->is_answering;
+    has_drafts |= !slice.sequence->draft.empty();
   }
+  const auto sequences = static_cast<int64_t>(plan.slices.size());
+  const int64_t said_before = counts.generated_tokens;
   if (!has_prompts) times.observe(rows, ms);
+  if (!has_prompts && !has_drafts && rows == sequences) plain_times.observe(rows, ms);
   if (rows >= kLargeStep) {
     blend(row_ms, ms / static_cast<double>(rows));
     scheduler.set_prompt_tokens_beside(std::max(kLeastBeside, static_cast<int64_t>(kStepMs / row_ms)));
@@ -61,59 +63,11 @@ bool Engine::Impl::run_step() {
     at += size;
     hidden_at += hidden_size;
   }
+  if (gate && !has_prompts && (has_drafts || draft_ms > 0)) {
+    const double tokens = static_cast<double>(counts.generated_tokens - said_before) / static_cast<double>(sequences);
+    gate->observe(plain_times.at(sequences) * tokens, ms + draft_ms);
+  }
   return true;
-}
-
-void Engine::Impl::propose_drafts() {
-  if (!drafter) return;
-  std::vector<std::shared_ptr<Sequence>> drafted;
-  for (const auto& sequence : scheduler.running()) {
-    sequence->draft.clear();
-    if (sequence->answer.timing.drafted_tokens == 0) sequence->draft_length = DraftLength(options.draft_most, acceptance);
-    if (sequence->is_answering && sequence->left() == 1) drafted.push_back(sequence);
-  }
-  const auto count = static_cast<int64_t>(drafted.size());
-  if (count == 0) return;
-  const double base = times.at(count);
-  std::vector<double> cost;
-  for (int64_t k = 0; k <= options.draft_most; ++k) {
-    cost.push_back(base > 0 ? (times.at(count * (k + 1)) + draft_ms * static_cast<double>(k)) / base : 1.0);
-  }
-  std::vector<int64_t> lengths;
-  bool pays = false;
-  for (const auto& sequence : drafted) {
-    lengths.push_back(sequence->draft_length.choose(cost));
-    pays |= lengths.back() > 0;
-  }
-  if (pays) probe.paid();
-  if (!pays) {
-    if (!probe.is_due()) return;
-    lengths.assign(drafted.size(), kProbeLength);
-  }
-  std::vector<DraftJob> jobs;
-  std::vector<Sequence*> owners;
-  int64_t most = 0;
-  for (size_t i = 0; i < drafted.size(); ++i) {
-    Sequence& sequence = *drafted[i];
-    const Request& request = sequence.request();
-    int64_t wanted = std::min(lengths[i], context - sequence.size());
-    if (request.max_new >= 0) wanted = std::min(wanted, request.max_new - sequence.answer.count() - 1);
-    if (wanted < 1) continue;
-    most = std::max(most, wanted);
-    jobs.push_back({.sequence = sequence.number, .ids = sequence.ids, .most = static_cast<int>(wanted), .draft = {}});
-    owners.push_back(&sequence);
-  }
-  if (jobs.empty()) return;
-  const auto start = Clock::now();
-  if (!drafter->propose(jobs).ok()) return;              // a guess that cannot be made is none
-  blend(draft_ms, ms_between(start, Clock::now()) / static_cast<double>(most));
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    std::vector<int32_t>& draft = jobs[i].draft;
-    draft.resize(std::min(draft.size(), static_cast<size_t>(jobs[i].most)));
-    const auto bad = std::find_if(draft.begin(), draft.end(), [&](int32_t id) { return id < 0 || id >= card.vocabulary; });
-    draft.erase(bad, draft.end());
-    owners[i]->draft = std::move(draft);
-  }
 }
 
 Result<Done> Engine::Impl::compute(const Schedule& plan) {
@@ -230,7 +184,7 @@ void Engine::Impl::answer(Sequence& sequence, std::span<const float> logits) {
   counts.generated_tokens += answer.count() - count_before;
   if (drafts > 0) {
     sequence.draft_length.observe(static_cast<int>(drafts), static_cast<int>(right));
-    acceptance += (sequence.draft_length.acceptance() - acceptance) * kNewAcceptance;
+    overall.observe(static_cast<int>(drafts), static_cast<int>(right));
   }
   if (said.finish == Finish::none) said = fit(sequence);
   if (said.finish != Finish::none) return ended(sequence, said.finish, said.error);

@@ -111,19 +111,27 @@ TEST(Draft, lengths_follow_acceptance_and_cost) {
   EXPECT_EQ(length.choose(cheap), 4);
 }
 
-TEST(Draft, is_tried_again_ever_more_seldom) {
-  DraftProbe probe;
-  const auto due = [&](int steps) {
-    int count = 0;
-    for (int i = 0; i < steps; ++i) count += probe.is_due();
-    return count;
-  };
-  EXPECT_EQ(due(64), 1);
-  EXPECT_EQ(due(127), 0);
-  EXPECT_EQ(due(1), 1);
-  probe.paid();
-  EXPECT_EQ(due(64), 1);
-  EXPECT_GE(due(40960), 9);
+// Of 20000 steps, how many draft; a step with drafts gives so much for its time.
+int64_t drafted_steps(DraftGate& gate, double gain, bool would_pay = true) {
+  int64_t count = 0;
+  for (int step = 0; step < 20000; ++step) {
+    const DraftGate::Say say = gate.ask(would_pay);
+    if (say == DraftGate::Say::no) continue;
+    ++count;
+    gate.observe(gain, 1);
+  }
+  return count;
+}
+
+TEST(Draft, is_tried_ever_more_seldom_where_it_does_not_pay) {
+  for (const bool probes : {true, false}) {
+    DraftGate bad(probes), good(probes), hopeless(probes);
+    EXPECT_LE(drafted_steps(bad, 0.7), 140);
+    EXPECT_GE(drafted_steps(bad, 0.7), 12);                  // but it is tried
+    EXPECT_GE(drafted_steps(good, 1.3), 19000);
+    EXPECT_LE(drafted_steps(hopeless, 1.3, false), 80);
+    EXPECT_GE(drafted_steps(bad, 1.3), 10000);               // times change
+  }
 }
 
 TEST(Draft, times_of_steps_are_interpolated) {
