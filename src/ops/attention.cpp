@@ -40,7 +40,7 @@ Stmt each_part(Emit& emit, const AttentionShape& s, const Rows& rows, Expr kv, c
 Stmt walk_all(Emit& emit, const Node& node, const AttentionShape& s, const Rows& rows, Expr kv) {
   return each_part(emit, s, rows, kv, [&](const Expr& part, const Sums& all) {
     const Sums sums = local_sums(emit, s, rows.tokens);
-    return with_sums(sums, block({attend_part(emit, node, s, rows, kv, part, sums), merge(emit, s, rows.tokens, all, places(sums))}));
+    return with_sums(sums, block({attend_part(emit, node, s, rows, kv, part, sums, Then::next_part), merge(emit, s, rows.tokens, all, places(sums))}));
   });
 }
 

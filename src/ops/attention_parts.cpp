@@ -36,7 +36,7 @@ KernelBody parts_kernel(Emit& emit, const Node& node) {
   const std::string work = emit.fresh("work"), kv = emit.fresh("kv"), part = emit.fresh("part"), tile = emit.fresh("tile");
   Stmt body = each_rows(emit, node, s, var(tile) * Expr(s.tile), [&](const Rows& rows) {
     const Sums sums = local_sums(emit, s, rows.tokens);
-    const Stmt attend = block({attend_part(emit, node, s, rows, var(kv), var(part), sums),
+    const Stmt attend = block({attend_part(emit, node, s, rows, var(kv), var(part), sums, Then::next_head),
                                keep(emit, s, rows, sums, var(kv), var(part), parts)});
     const Expr begins = var(part) * Expr(kPart) <= rows.high;
     const Expr ends = rows.low <= var(part) * Expr(kPart) + Expr(kPart - 1);

@@ -27,8 +27,10 @@ struct Walk {
   Expr kv;
   Sums sums;
   Buffer scores, totals, shrink;         // [rows * 64], [rows * 16] (a total of each lane), [rows]
+  Then then;                             // what is walked after this part
   Expr block;                            // number of the block
   Expr page, pages;                      // first page and count of those in sight
+  Expr first_page, last_page;            // in sight of the part
 
   int64_t count() const { return rows.tokens * s.group; }
 };
@@ -64,21 +66,38 @@ Stmt each_page(const Walk& w, const std::function<Stmt(const Expr& page, const E
   });
 }
 
-// Asks for share `step` of `steps` of the keys and values in the page that lies at `page`.
-Stmt ask(const Walk& w, const Expr& page, const Expr& step, int64_t steps) {
+// A page that will be read soon: where it lies, and whose head.
+struct Soon {
+  Expr place, head;
+};
+
+// The page that is read kPagesAhead pages after page `number`. After a part come the same pages of the next head, whose
+// first ones would come cold otherwise; or the same head's next part.
+Stmt with_soon(const Walk& w, const Expr& number, const std::function<Stmt(const Soon&)>& body) {
+  const Expr ahead = number + Expr(kPagesAhead), end = w.rows.high / Expr(kSlots);
+  const auto placed = [&](const Expr& page, const Expr& head) {
+    return with(w.emit, "soon", place_of(w, page), [&](const Expr& place) { return body({place, head}); });
+  };
+  if (w.then == Then::next_part) return placed(min(ahead, end), w.kv);
+  const Expr next = w.kv + Expr(1), heads(w.s.kv_heads), is_within = ahead <= w.last_page;
+  const Expr other = select(next < heads, min(w.first_page + (ahead - w.last_page - Expr(1)), w.last_page), min(ahead, end));
+  return with(w.emit, "head", select(is_within, w.kv, select(next < heads, next, Expr(0))),
+              [&](const Expr& head) { return placed(select(is_within, ahead, other), head); });
+}
+
+// Asks for share `step` of `steps` of the keys or values in a page.
+Stmt ask(const Walk& w, KvPart part, const Soon& soon, const Expr& step, int64_t steps) {
+  const KvPages pages = pages_of(w.emit, w.node, w.s, part);
+  const Buffer state = w.emit.buffer(w.node.args[part == KvPart::key ? 1 : 2], Access::read);
+  const int64_t lines = (pages.head_bytes() + kLineBytes - 1) / kLineBytes, share = (lines + steps - 1) / steps;
+  const Expr first = pages.index(soon.place, soon.head, Expr(0), Expr(0)), line(kLineBytes / bytes_of(pages.dtype));
   std::vector<Stmt> asked;
-  for (const KvPart part : {KvPart::key, KvPart::value}) {
-    const KvPages pages = pages_of(w.emit, w.node, w.s, part);
-    const Buffer state = w.emit.buffer(w.node.args[part == KvPart::key ? 1 : 2], Access::read);
-    const int64_t lines = (pages.head_bytes() + kLineBytes - 1) / kLineBytes, share = (lines + steps - 1) / steps;
-    const Expr first = pages.index(page, w.kv, Expr(0), Expr(0)), line(kLineBytes / bytes_of(pages.dtype));
-    for (int64_t i = 0; i < share; ++i) asked.push_back(prefetch(state, first + (step * Expr(share) + Expr(i)) * line));
-  }
+  for (int64_t i = 0; i < share; ++i) asked.push_back(prefetch(state, first + (step * Expr(share) + Expr(i)) * line));
   return block(asked);
 }
 
 // scores[row][16 column ..] = scale * q[row] . k[slot], for `count` rows from `base`; dots stay in registers.
-Stmt score_rows(const Walk& w, int64_t base, int64_t count, const Expr& page, const Expr& next, const Expr& column) {
+Stmt score_rows(const Walk& w, int64_t base, int64_t count, const Expr& page, const Expr& column, const Soon& soon) {
   const AttentionShape& s = w.s;
   const KvPages keys = pages_of(w.emit, w.node, s, KvPart::key);
   const Buffer state = w.emit.buffer(w.node.args[1], Access::read);
@@ -86,7 +105,7 @@ Stmt score_rows(const Walk& w, int64_t base, int64_t count, const Expr& page, co
   const int step = s.size % kUnroll == 0 ? kUnroll : 2;
   const Stmt clear = unrolled(w.emit, count, [&](const Expr& r) { return store(dots, r * Expr(kSlots), constant(kScores, 0)); });
   const Stmt add = serial(w.emit, Expr(s.size / step), [&](const Expr& chunk) {
-    const Stmt asked = base == 0 ? ask(w, next, chunk, s.size / step) : block({});
+    const Stmt asked = base == 0 ? ask(w, KvPart::key, soon, chunk, s.size / step) : block({});
     const Stmt dot = unrolled(w.emit, step, [&](const Expr& i) {
       const Expr d = chunk * Expr(step) + i;
       return with(w.emit, "k", keys.keys(state, page, w.kv, d), [&](const Expr& key) {
@@ -108,11 +127,10 @@ Stmt score_rows(const Walk& w, int64_t base, int64_t count, const Expr& page, co
 
 Stmt score_block(const Walk& w) {
   return each_page(w, [&](const Expr& page, const Expr& column) {
-    const Expr ahead = min(w.block * Expr(kColumns) + column + Expr(kPagesAhead), w.rows.high / Expr(kSlots));
-    return with(w.emit, "next", place_of(w, ahead), [&](const Expr& next) {
+    return with_soon(w, w.block * Expr(kColumns) + column, [&](const Soon& soon) {
       std::vector<Stmt> groups;
       for (int64_t base = 0; base < w.count(); base += w.s.held)
-        groups.push_back(score_rows(w, base, std::min<int64_t>(w.s.held, w.count() - base), page, next, column));
+        groups.push_back(score_rows(w, base, std::min<int64_t>(w.s.held, w.count() - base), page, column, soon));
       return block(groups);
     });
   });
@@ -187,7 +205,8 @@ Stmt sum_rows(const Walk& w, int64_t base, int64_t count, int wide) {
       body = let(values[v]->name, pages.values(state, page, w.kv, slot, d + Expr(v * s.lanes), s.lanes), body);
     return body;
   };
-  return serial(w.emit, Expr(s.size / (wide * s.lanes)), [&](const Expr& chunk) {
+  const int64_t chunks = s.size / (wide * s.lanes);
+  return serial(w.emit, Expr(chunks), [&](const Expr& chunk) {
     const Expr d = chunk * Expr(wide * s.lanes);
     const auto each_sum = [&](const std::function<Stmt(const Expr& r, int v, const Expr& sum_at)>& body) {
       return unrolled(w.emit, count, [&](const Expr& r) {
@@ -202,10 +221,17 @@ Stmt sum_rows(const Walk& w, int64_t base, int64_t count, int wide) {
     const Stmt close = each_sum([&](const Expr& r, int v, const Expr& at) {
       return store(w.sums.sum, at, load_as(row, part, part_at(r, v)));
     });
-    const Stmt add = each_page(w, [&](const Expr& page, const Expr& column) {
-      return serial(w.emit, Expr(kSlots / kUnroll), [&](const Expr& some) {
-        return unrolled(w.emit, kUnroll, [&](const Expr& i) { return add_slot(page, column, some * Expr(kUnroll) + i, d); });
+    const int64_t rounds = kSlots / kUnroll;
+    const auto add_page = [&](const Expr& page, const Expr& column, const Soon* soon) {
+      return serial(w.emit, Expr(rounds), [&](const Expr& some) {
+        const Stmt slots = unrolled(w.emit, kUnroll, [&](const Expr& i) { return add_slot(page, column, some * Expr(kUnroll) + i, d); });
+        if (soon == nullptr) return slots;
+        return block({ask(w, KvPart::value, *soon, chunk * Expr(rounds) + some, chunks * rounds), slots});
       });
+    };
+    const Stmt add = each_page(w, [&](const Expr& page, const Expr& column) {
+      if (base != 0) return add_page(page, column, nullptr);
+      return with_soon(w, w.block * Expr(kColumns) + column, [&](const Soon& soon) { return add_page(page, column, &soon); });
     });
     return alloc(part, block({open, add, close}));
   });
@@ -228,6 +254,8 @@ Stmt each_block(Walk& w, const Expr& part, const std::function<Stmt()>& body) {
   const Expr begin = max(w.rows.low, part * Expr(kPart));
   const Expr end = min(w.rows.high, part * Expr(kPart) + Expr(kPart - 1));
   const std::string from = w.emit.fresh("from"), to = w.emit.fresh("to");
+  w.first_page = var(from) / Expr(kSlots);
+  w.last_page = var(to) / Expr(kSlots);
   const Expr count = max(var(to) / Expr(kBlock) - var(from) / Expr(kBlock) + Expr(1), Expr(0));
   const Stmt blocks = serial(w.emit, count, [&](const Expr& step) {
     return with(w.emit, "block", var(from) / Expr(kBlock) + step, [&](const Expr& block) {
@@ -344,11 +372,12 @@ Stmt each_rows(Emit& emit, const Node& node, const AttentionShape& shape, Expr f
   return when(Expr(shape.tile) <= left, when(same, together, one_by_one), one_by_one);
 }
 
-Stmt attend_part(Emit& emit, const Node& node, const AttentionShape& shape, const Rows& rows, Expr kv, Expr part, const Sums& sums) {
+Stmt attend_part(Emit& emit, const Node& node, const AttentionShape& shape, const Rows& rows, Expr kv, Expr part, const Sums& sums,
+                 Then then) {
   const int64_t count = rows.tokens * shape.group;
   Walk walk{emit, node, shape, rows, kv, sums, local_buffer(emit.fresh("scores"), DType::f32, count * kBlock),
             local_buffer(emit.fresh("totals"), DType::f32, count * kSlots), local_buffer(emit.fresh("shrinks"), DType::f32, count),
-            {}, {}, {}};
+            then, {}, {}, {}, {}, {}};
   const Stmt blocks = each_block(walk, part, [&] { return block({score_block(walk), soften_block(walk), sum_block(walk)}); });
   const Stmt total = serial(emit, Expr(count), [&](const Expr& r) {
     return store(sums.total, r, reduce(BinaryOp::add, load_as(kScores, walk.totals, r * Expr(kSlots))));

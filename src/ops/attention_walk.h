@@ -56,8 +56,11 @@ Stmt clear(Emit& emit, const AttentionShape& shape, int tokens, const Sums& sums
 // Runs `body` for the tokens first .. first + shape.tile: once where one sequence has them all, else for each alone.
 Stmt each_rows(Emit& emit, const Node& node, const AttentionShape& shape, Expr first, const std::function<Stmt(const Rows&)>& body);
 
-// sums = the softmax of head `kv`'s rows over the positions of one part.
-Stmt attend_part(Emit& emit, const Node& node, const AttentionShape& shape, const Rows& rows, Expr kv, Expr part, const Sums& sums);
+// sums = the softmax of head `kv`'s rows over the positions of one part. `then`: what the same thread walks next, so that it can
+// ask for it ahead.
+enum class Then { next_part, next_head };
+Stmt attend_part(Emit& emit, const Node& node, const AttentionShape& shape, const Rows& rows, Expr kv, Expr part, const Sums& sums,
+                 Then then);
 
 // Where a result of attend_part lies: elements from `at` of `buffer`.
 struct Place {
