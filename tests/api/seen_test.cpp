@@ -44,6 +44,30 @@ TEST_F(Seen, StampsTellOrdersApart) {
   EXPECT_EQ(stamps_of(order), "");
 }
 
+// A field added to Order does not compile here until it is decided whether it changes the artifact; those that do must tell
+// stamps apart, the others must not.
+TEST_F(Seen, EveryFieldThatChangesTheArtifactIsStamped) {
+  Order order = order_of_ember();
+  auto& [model, quant, kv, activations, adapters, target, out, dump, threads, on_progress, make_tokenizer] = order;
+  const std::string plain = stamps_of(order);
+  const auto expect_stamped = [&](auto& field, const auto& other) {
+    const auto before = field;
+    field = other;
+    EXPECT_NE(stamps_of(order), plain);
+    field = before;
+  };
+  expect_stamped(model, model + "/config.json");
+  expect_stamped(quant, "q4_0");
+  expect_stamped(kv, "q8_0");
+  expect_stamped(activations, "bf16");
+  expect_stamped(adapters, true);
+  expect_stamped(target, "aarch64");
+  out = "elsewhere", dump = "somewhere", threads = 3;
+  on_progress = [](const Progress&) {};
+  make_tokenizer = [](const Json&) -> Result<std::string> { return std::string("{}"); };
+  EXPECT_EQ(stamps_of(order), plain);
+}
+
 TEST_F(Seen, FindsWhatWasNotedForTheseStampsOnly) {
   const std::string stamps = stamps_of(order_of_ember());
   EXPECT_EQ(find_seen(cache(), stamps), "");

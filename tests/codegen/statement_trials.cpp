@@ -161,6 +161,19 @@ void add_order(Trials& trials) {
       parallel_trial("again", {{y, Access::read_write}}, {8}, 8, block({store(y, i, value), store(y, i, value)})));
 }
 
+// Asking for memory changes nothing, wherever it lies: inside, before, behind and far from the buffer.
+void add_prefetch(Trials& trials) {
+  const Buffer x = global_buffer("x", DType::f32), y = global_buffer("y", DType::f32);
+  const Expr i = var("i");
+  std::vector<Stmt> asked;
+  for (const int64_t at : {int64_t{0}, int64_t{-1}, int64_t{100}, int64_t{-1} << 40, int64_t{1} << 40})
+    asked.push_back(prefetch(x, i + Expr(at)));
+  asked.push_back(prefetch(y, i * size_expr("depth") * 100000));
+  asked.push_back(store(y, i, load(x, i) + f32(1)));
+  trials.trials.push_back(
+      parallel_trial("ask_ahead", {{x, Access::read}, {y, Access::write}}, {8, 8}, 8, block(asked)));
+}
+
 }  // namespace
 
 Trial parallel_trial(std::string name, std::vector<KernelParam> params, std::vector<int64_t> elements,
@@ -192,6 +205,7 @@ Trials statement_trials() {
   add_masked_locals(trials);
   add_control(trials);
   add_order(trials);
+  add_prefetch(trials);
   return trials;
 }
 

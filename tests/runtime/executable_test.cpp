@@ -102,7 +102,7 @@ TEST(Executable, BuffersAreChecked) {
   auto loaded = Executable::load(device("null"), *baked.artifact, {{"pages", 3}});
   ASSERT_TRUE(loaded.ok());
   std::vector<std::byte> data(200);
-  EXPECT_EQ(loaded->write("x", {data.data(), 129}).message(), "runtime: buffer 'x': got 129 bytes, want at most 128");
+  EXPECT_EQ(loaded->write("x", {data.data(), 129}).message(), "runtime: buffer 'x': got 129 bytes at 0, want at most 128");
   EXPECT_TRUE(loaded->write("x", {data.data(), 128}).ok());
   EXPECT_FALSE(loaded->read("y", {data.data(), 120}, 16).ok());
   EXPECT_FALSE(loaded->read("y", {data.data(), 1}, UINT64_MAX).ok());
