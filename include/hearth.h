@@ -31,7 +31,8 @@ int hearth_locate(const char* options_json, char** path);
 int hearth_bake(const char* options_json, hearth_progress progress, void* user);
 
 /* Opens MODEL (folder, .gguf, artifact, or cached name), baking it into the cache first where needed.
- * options: {"model", "quant", "kv", "activations", "target", "threads", "context", "chunk", "cache" (folder, "" = no cache),
+ * options: {"model", "quant", "kv", "activations", "target", "threads", "threads_decode" (of steps that memory limits; 0: chosen by
+ * measuring), "context", "chunk", "cache" (folder, "" = no cache),
  * "on_full" ("fail"|"slide"), "draft" (MODEL that drafts), "lookup": true (drafts from what was said), "draft_most",
  * "adapters" ({name: PEFT folder}), "hub" ([folders of Hugging Face caches]), "dump"}. */
 int hearth_open(const char* options_json, hearth_progress progress, void* user, hearth_model** model);
@@ -76,6 +77,11 @@ int hearth_nll(hearth_model* model, const int32_t* ids, size_t count, double* nl
 /* Counts what kernels do from on != 0 until on == 0, which gives (else {}) {"runs", "threads", "waiting_ns", "kernels": {symbol: {"calls", "ns",
  * "bytes", "dots", "floats"}}}: "ns" and "waiting_ns" (threads waiting for each other) are means over threads, the rest are sums. */
 int hearth_profile(hearth_model* model, int on, char** json);
+
+/* What one step of few rows takes, every row's logits included. request: {"rows", "sequences" (that share the rows evenly), "context"
+ * (positions that each has already), "repetitions"} -> {"rows", "sequences", "context", "ms": [...], "threads", "threads_decode"}.
+ * Forgets what the model keeps of earlier prompts. */
+int hearth_step_times(hearth_model* model, const char* request_json, char** json);
 
 /* What this machine has and what Hearth will use: CPU, features, target, threads, memory, cache. options: {"cache", "probe",
  * "threads"}; "probe": true measures {"probe": {"threads", "read_bytes", "dots", "floats"}}, each a second, in under a second. */

@@ -92,6 +92,9 @@ class Model {
   Answer<std::string> profile(bool on) const {
     return detail::text_of([&](char** text) { return hearth_profile(get(), on ? 1 : 0, text); });
   }
+  Answer<std::string> step_times(const std::string& request) const {
+    return detail::text_of([&](char** text) { return hearth_step_times(get(), request.c_str(), text); });
+  }
   Answer<std::string> generate(const std::string& request, const OnText& on_text = {}) const {
     OnText kept = on_text;
     return detail::text_of([&](char** text) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <thread>
 
+#include "bench_rows.h"
 #include "cli.h"
 #include "profile.h"
 #include "terminal.h"
@@ -19,17 +20,19 @@ struct BenchFlags {
   int repetitions = 5;
   std::string output = "md", svg;
   bool profile = false;
+  RowsAsked rows;
 };
 
 // What bench has found so far.
 struct Found {
   std::vector<Json> rows;
   std::vector<Profile> profiles;                 // one a row, if asked for
+  std::vector<std::vector<Json>> widths;         // steps of several rows, by threads
 };
 
 struct Test {
   int64_t prompt = 0, generated = 0;             // one of them is 0
-  int threads = 0;
+  int threads = 0, threads_decode = 0;           // the latter as used at the end
   std::vector<double> samples_ms;
 
   int64_t tokens() const { return prompt + generated; }
@@ -117,9 +120,15 @@ Json row_of(const Test& test, const Json& model) {
           {"model_type", fmt::format("{} {}", model.value("name", ""), model.value("quant", ""))},
           {"model_size", model.value("weight_bytes", 0)}, {"model_n_params", details.value("parameters", 0)},
           {"backends", "CPU"}, {"target", model.value("target", "")}, {"n_threads", test.threads},
-          {"n_prompt", test.prompt}, {"n_gen", test.generated}, {"test", test.name()},
+          {"n_threads_decode", test.threads_decode}, {"n_prompt", test.prompt}, {"n_gen", test.generated}, {"test", test.name()},
           {"avg_ns", std::llround(time.mean * 1e6)}, {"stddev_ns", std::llround(time.deviation * 1e6)},
           {"avg_ts", rate.mean}, {"stddev_ts", rate.deviation}, {"samples_ts", rates_of(test)}};
+}
+
+// "4", or "4 (2)" where two of them decoded.
+std::string threads_text(const Json& row) {
+  const int threads = row.value("n_threads", 0), decode = row.value("n_threads_decode", 0);
+  return row.value("n_gen", 0) > 0 && decode != threads ? fmt::format("{} ({})", threads, decode) : fmt::format("{}", threads);
 }
 
 void print_markdown(const std::vector<Json>& rows) {
@@ -129,7 +138,7 @@ void print_markdown(const std::vector<Json>& rows) {
   for (const Json& row : rows) {
     fmt::print("| {:<30} | {:>10} | {:>10} | {:<10} | {:>7} | {:>15} | {:>20} |\n", row.value("model_type", ""),
                bytes_text(row.value("model_size", 0.0)), count_text(row.value("model_n_params", 0.0)), row.value("backends", ""),
-               row.value("n_threads", 0), row.value("test", ""),
+               threads_text(row), row.value("test", ""),
                fmt::format("{:.2f} ± {:.2f}", row.value("avg_ts", 0.0), row.value("stddev_ts", 0.0)));
   }
 }
@@ -173,6 +182,15 @@ std::vector<Test> tests_of(const BenchFlags& flags) {
   return tests;
 }
 
+bool add_widths(const BenchFlags& flags, const hearth::api::Model& model, Found& found) {
+  RowsAsked asked = flags.rows;
+  asked.repetitions = flags.repetitions;
+  auto widths = time_rows(model, asked);
+  if (!widths) return false;
+  found.widths.push_back(std::move(*widths));
+  return true;
+}
+
 // All tests with one number of threads, added to `found` as they end. False: the line is printed already.
 bool run_tests(const BenchFlags& flags, int threads, const Surroundings& surroundings, Found& found) {
   std::vector<Test> tests = tests_of(flags);
@@ -180,6 +198,7 @@ bool run_tests(const BenchFlags& flags, int threads, const Surroundings& surroun
   options["threads"] = threads;
   int64_t most = 16;
   for (const Test& test : tests) most = std::max(most, test.tokens() + 1);
+  if (!flags.rows.rows.empty()) most = std::max(most, positions_of(flags.rows));
   if (!options.contains("context")) options["context"] = most;
   const auto model = open_model(options);
   if (!model) return false;
@@ -197,6 +216,9 @@ bool run_tests(const BenchFlags& flags, int threads, const Surroundings& surroun
       if (!ms) return false;
       test.samples_ms.push_back(std::max(1e-6, *ms));
     }
+    if (auto now = model->describe()) {
+      test.threads_decode = parse_answer(*now).value("device", Json::object()).value("threads_decode", test.threads);
+    }
     found.rows.push_back(row_of(test, described));
     if (!flags.profile) continue;
     auto profile = profile_once(*model, test, vocabulary);
@@ -205,7 +227,7 @@ bool run_tests(const BenchFlags& flags, int threads, const Surroundings& surroun
     found.rows.back()["profile"] = json_of(*profile);
     found.profiles.push_back(std::move(*profile));
   }
-  return true;
+  return flags.rows.rows.empty() || add_widths(flags, *model, found);
 }
 
 int bench(const BenchFlags& flags, const Surroundings& surroundings) {
@@ -216,9 +238,15 @@ int bench(const BenchFlags& flags, const Surroundings& surroundings) {
   }
   if (flags.output == "csv")
     for (Json& row : found.rows) row.erase("profile");
+  if (flags.output != "md" && flags.output != "csv")
+    for (std::vector<Json>& widths : found.widths) std::move(widths.begin(), widths.end(), std::back_inserter(found.rows));
   print_rows(found.rows, flags.output);
-  if (flags.output == "md")
+  if (flags.output == "md") {
     for (const Profile& profile : found.profiles) print_profile(profile);
+    for (const std::vector<Json>& widths : found.widths) print_row_times(widths);
+  }
+  if (flags.output == "csv")
+    for (const std::vector<Json>& widths : found.widths) print_csv(widths);
   if (!flags.svg.empty() && !write_file(flags.svg, roofline_svg(found.profiles))) return kFailed;
   return kDone;
 }
@@ -238,6 +266,10 @@ void add_bench(CLI::App& app, Context& context) {
       ->delimiter(',')->allow_extra_args(false)->check(CLI::Range(0, 1 << 24));
   command->add_option("-r,--repetitions", flags->repetitions, "runs of each test (default: 5)")->check(CLI::Range(1, 100000));
   command->add_option("-o,--output", flags->output, "md, json, jsonl or csv")->check(CLI::IsMember({"md", "json", "jsonl", "csv"}));
+  command->add_option("-b,--rows", flags->rows.rows, "also time steps of so many rows, as 1,2,4,8,16: of one sequence, and of as many")
+      ->delimiter(',')->allow_extra_args(false)->check(CLI::Range(1, 256));
+  command->add_option("-d,--depth", flags->rows.context, "with -b: positions that each sequence has already (default: 0)")
+      ->check(CLI::Range(0, 1 << 20));
   command->add_flag("--profile", flags->profile, "what each kernel takes, moves and computes, beside what the machine gives now");
   command->add_option("--svg", flags->svg, "with --profile: a roofline picture to write")->needs("--profile");
   command->callback([=, &context] { context.exit = bench(*flags, context.surroundings); });

@@ -36,7 +36,7 @@ int fail(const std::string& text);
 // The flags that name a model and say how it is baked and run.
 struct ModelFlags {
   std::string model, positional, quant, kv, activations, target, dump;
-  int threads = 0;
+  int threads = 0, threads_decode = 0;
   int64_t context = 0, chunk = 0;
   bool context_shift = false, lookup = false;
   std::string draft;

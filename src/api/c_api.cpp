@@ -7,6 +7,7 @@
 #include "api/describe.h"
 #include "api/serve.h"
 #include "api/sources.h"
+#include "api/step_times.h"
 #include "engine/chat_prompt.h"
 #include "hearth.h"
 
@@ -293,6 +294,15 @@ int hearth_profile(hearth_model* model, int on, char** json) {
     hearth::Executable& executable = model->model.engine.executable();
     executable.enable_profile(on != 0);
     return give(on != 0 ? "{}" : dump(executable.profile()), json);
+  });
+}
+
+int hearth_step_times(hearth_model* model, const char* request_json, char** json) {
+  return guarded("step_times", [&]() -> Result<Done> {
+    TRY_DONE(need(model, "the model"));
+    TRY_DONE(need(request_json, "the request"));
+    TRY(const Json times, hearth::step_times(model->model, request_json));
+    return give(dump(times), json);
   });
 }
 

@@ -22,9 +22,11 @@ struct Cache {
   fs::path path = fs::temp_directory_path() / ("hearth-api-test-" + std::to_string(getpid()));
   Cache() { fs::remove_all(path); }
   ~Cache() { fs::remove_all(path); }
+  // But for the notes about sources (api/seen.h).
   std::vector<fs::path> files() const {
     std::vector<fs::path> files;
-    for (const auto& entry : fs::directory_iterator(path)) files.push_back(entry.path());
+    for (const auto& entry : fs::directory_iterator(path))
+      if (entry.path().extension() != ".seen") files.push_back(entry.path());
     return files;
   }
 };
@@ -160,6 +162,24 @@ TEST(Api, shows_cards_and_ir) {
   auto machine = hearth::api::doctor("{}");
   ASSERT_TRUE(machine) << machine.error;
   EXPECT_GT(Json::parse(*machine)["cores"].get<int>(), 0);
+}
+
+TEST(Api, times_steps_of_several_rows) {
+  const Cache cache;
+  auto model = Model::open(options_for(kEmber, cache));
+  ASSERT_TRUE(model) << model.error;
+  auto times = model->step_times(R"({"rows": 4, "sequences": 2, "context": 20, "repetitions": 3})");
+  ASSERT_TRUE(times) << times.error;
+  const Json found = Json::parse(*times);
+  ASSERT_EQ(found["ms"].size(), 3u);
+  for (const Json& ms : found["ms"]) EXPECT_GT(ms.get<double>(), 0);
+  EXPECT_EQ(found["threads"], 2);
+  EXPECT_GE(found["threads_decode"].get<int>(), 1);
+  expect_line(model->step_times(R"({"rows": 3, "sequences": 2})").error, "3 rows of 2 sequences");
+  expect_line(model->step_times(R"({"rows": 8, "sequences": 8, "context": 100})").error, "want a larger context");
+  expect_line(model->step_times(R"({"row": 8})").error, "unknown key 'row'");
+  auto answer = model->generate(R"({"prompt": "Once", "max_tokens": 4, "temperature": 0})");
+  EXPECT_TRUE(answer) << answer.error;
 }
 
 }  // namespace
