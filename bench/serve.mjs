@@ -119,10 +119,10 @@ async function system() {
   const server = await start_hearth(7511);
   const shares = [];
   for (let round = 0; round < rounds; ++round) {
-    const rules = `${round} is the day. ` + 'You are a kind old teller of tales and you always tell the truth. '.repeat(Math.floor(Number(flags.context) / 17));
-    const about = (text) => stream(server.url, { prompt: `${rules}\n${text}`, max_tokens: 8, temperature: 0, ignore_eos: true }, '/v1/completions');
-    const first = await about('Who lives in the wood?');
-    const second = await about('What does the fox say?');
+    const rules = Array.from({ length: Math.min(2000, Number(flags.context) - 64) }, (_, k) => 300 + (((k + round * 31) * 7919) % 7000));
+    const about = (ids) => stream(server.url, { prompt: [...rules, ...ids], max_tokens: 8, temperature: 0, ignore_eos: true }, '/v1/completions');
+    const first = await about([400, 401, 402, 403]);
+    const second = await about([500, 501, 502, 503]);
     shares.push(second.first_ms / first.first_ms);
     console.log(`system prompt: first ${first.first_ms.toFixed(1)} ms, second ${second.first_ms.toFixed(1)} ms`);
   }

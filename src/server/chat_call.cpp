@@ -88,9 +88,8 @@ SamplerOptions sampler_of(const SamplingAsked& asked, const ModelCard& card) {
 
 ApiResult<std::shared_ptr<const BoundGrammar>> bind_grammar(const GrammarAsked& asked, EngineLoop& loop) {
   if (asked.kind == GrammarKind::none) return std::shared_ptr<const BoundGrammar>();
-  auto grammar = compile_grammar(asked.kind, asked.text);
-  if (!grammar.ok()) return bad_request(grammar.message(), asked.param);
-  auto bound = loop.bind(*grammar, fmt::format("{} {}", static_cast<int>(asked.kind), asked.text));
+  const std::string key = fmt::format("{} {}", static_cast<int>(asked.kind), asked.text);
+  auto bound = loop.bind(key, {}, [&] { return compile_grammar(asked.kind, asked.text); });
   if (!bound.ok()) return bad_request(bound.message(), asked.param);
   return *bound;
 }

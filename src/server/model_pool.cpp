@@ -47,7 +47,7 @@ const char* name_of(ModelState state) {
 struct ModelPool::Impl {
   PoolOptions options;
   LoadModel load;
-  std::shared_ptr<std::mutex> turn = std::make_shared<std::mutex>();
+  std::shared_ptr<Turn> turn = std::make_shared<Turn>();
   mutable std::mutex mutex;
   std::condition_variable changed;
   std::vector<Entry> entries;

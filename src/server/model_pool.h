@@ -34,7 +34,7 @@ struct ServedModel {
 
 // Opens (and bakes, where needed) the model `id`; called on a thread of the pool. `turn` is for EngineLoop.
 using LoadModel =
-    std::function<Result<std::unique_ptr<ServedModel>>(const std::string& id, std::shared_ptr<std::mutex> turn)>;
+    std::function<Result<std::unique_ptr<ServedModel>>(const std::string& id, std::shared_ptr<Turn> turn)>;
 
 struct PoolOptions {
   std::vector<ModelEntry> models;        // the first is the default

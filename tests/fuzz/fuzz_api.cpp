@@ -1,7 +1,8 @@
-// Fuzzes the bodies of the JSON API: whatever a client sends, a reader gives a call or an error that names what is wrong.
-// LINK: hearth_server
+// Fuzzes the bodies of the JSON API: whatever a client sends, a reader gives a call or an error that names what is
+// wrong. LINK: hearth_server
 //
-// The first byte chooses the reader. The endpoints run whole, over a pool that has no model to give: their readers come before.
+// The first byte chooses the reader. The endpoints run whole, over a pool that has no model to give: their readers come
+// before.
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -49,7 +50,7 @@ struct Api {
   Traces traces;
   ResponseStore responses;
   Running running;
-  ModelPool models{{}, [](const std::string&, std::shared_ptr<std::mutex>) -> Result<std::unique_ptr<ServedModel>> {
+  ModelPool models{{}, [](const std::string&, std::shared_ptr<Turn>) -> Result<std::unique_ptr<ServedModel>> {
                      return error("none");
                    }};
   Services services{.models = models,
