@@ -91,7 +91,7 @@ Result<int64_t> pages_for(const Interface& interface, const ServeModel& model) {
 }
 
 Result<std::unique_ptr<ServedModel>> load_model(const ServeModel& model, const OnProgress& on_progress,
-                                                std::shared_ptr<std::mutex> turn) {
+                                                std::shared_ptr<Turn> turn) {
   TRY(const Artifact artifact, open_or_bake(model.model, on_progress));
   ModelOptions options = model.model;
   TRY(options.engine.pages, pages_for(artifact.interface(), model));
@@ -165,7 +165,7 @@ Result<Server> open_server(const char* options_json, const OnProgress& on_progre
     for (const auto& [name, folder] : model.model.adapters) entry.adapters.push_back(name);
     server.models.models.push_back(std::move(entry));
   }
-  const LoadModel load = [models, on_progress](const std::string& id, std::shared_ptr<std::mutex> turn) {
+  const LoadModel load = [models, on_progress](const std::string& id, std::shared_ptr<Turn> turn) {
     const auto model = std::find_if(models.begin(), models.end(), [&](const ServeModel& one) { return one.id == id; });
     CHECK(model != models.end(), "the pool asks for '{}', which is none of its models", id);
     return load_model(*model, on_progress, std::move(turn));

@@ -4,29 +4,22 @@
 #include <condition_variable>
 #include <deque>
 #include <future>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 namespace hearth {
-namespace {
-
-constexpr auto kHandOver = std::chrono::microseconds(50);      // lets a thread that waits for its turn have it
-constexpr int kContended = 16;                                 // steps for which a turn counts as wanted by others
-
-}  // namespace
-
 struct EngineLoop::Impl {
-  explicit Impl(Engine its_engine, std::shared_ptr<std::mutex> its_turn) : engine(std::move(its_engine)), turn(std::move(its_turn)) {}
+  explicit Impl(Engine its_engine, std::shared_ptr<Turn> its_turn) : engine(std::move(its_engine)), turn(std::move(its_turn)) {}
 
   Engine engine;
-  std::shared_ptr<std::mutex> turn;
+  std::shared_ptr<Turn> turn;
   std::mutex mutex;                      // guards what follows
   std::condition_variable wakes;
   std::deque<std::function<void()>> inbox;
   bool stops = false, is_idle = true;
   EngineStats stats;
   std::thread thread;
-  int contended = 0;
 
   bool post(std::function<void()> task);
   void run();
@@ -42,22 +35,10 @@ bool EngineLoop::Impl::post(std::function<void()> task) {
   return true;
 }
 
-// Engines that share a machine step in turns: who had the turn and saw another wait leaves it for a moment.
 void EngineLoop::Impl::step() {
-  if (!turn) {
-    engine.step();
-    return;
-  }
-  if (!turn->try_lock()) {
-    contended = kContended;
-    turn->lock();
-  }
+  if (turn) turn->lock();
   engine.step();
-  turn->unlock();
-  if (contended > 0) {
-    --contended;
-    std::this_thread::sleep_for(kHandOver);
-  }
+  if (turn) turn->unlock();
 }
 
 void EngineLoop::Impl::run() {
@@ -78,7 +59,7 @@ void EngineLoop::Impl::run() {
   }
 }
 
-EngineLoop::EngineLoop(Engine engine, std::shared_ptr<std::mutex> turn)
+EngineLoop::EngineLoop(Engine engine, std::shared_ptr<Turn> turn)
     : impl_(std::make_unique<Impl>(std::move(engine), std::move(turn))) {
   impl_->stats = impl_->engine.stats();
   impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });

@@ -3,16 +3,16 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 
 #include "engine/engine.h"
+#include "engine/turn.h"
 
 namespace hearth {
 
 class EngineLoop {
  public:
   // `turn`: engines that share a machine take it for each step, so that their threads do not fight; null: this one is alone.
-  EngineLoop(Engine engine, std::shared_ptr<std::mutex> turn = nullptr);
+  EngineLoop(Engine engine, std::shared_ptr<Turn> turn = nullptr);
   ~EngineLoop();                         // cancels what runs, then joins
 
   const Engine& engine() const;          // what never changes: tokenizer, template, card; and bind()

@@ -90,7 +90,7 @@ TEST(EngineLoop, closing_ends_what_runs_and_waits) {
 }
 
 TEST(EngineLoop, engines_take_turns) {
-  auto turn = std::make_shared<std::mutex>();
+  auto turn = std::make_shared<Turn>();
   Many first = Many::open(noise(), {.pages = 70}), second = Many::open(noise(), {.pages = 70});
   EngineLoop one(first.engine, turn), two(second.engine, turn);
   Waiter a, b;
@@ -118,6 +118,29 @@ TEST(EngineLoop, a_queue_is_full_whoever_asks) {
   EXPECT_GT(refused, 0);
   EXPECT_GE(taken, 4);
   for (auto& waiter : waiters) EXPECT_EQ(waiter->wait().ids.size(), 300u);
+}
+
+TEST(EngineLoop, turns_go_in_the_order_of_asking) {
+  Turn turn;
+  std::vector<int> order;
+  std::vector<std::thread> threads;
+  turn.lock();
+  for (int who = 0; who < 3; ++who) {
+    threads.emplace_back([&, who] {
+      for (int i = 0; i < 200; ++i) {
+        const std::lock_guard lock(turn);
+        order.push_back(who);
+        std::this_thread::sleep_for(std::chrono::microseconds(20));
+      }
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));      // so that it waits
+  }
+  turn.unlock();
+  for (std::thread& thread : threads) thread.join();
+  int repeats = 0;                                       // who had it just before, while others waited
+  for (size_t i = 1; i < 300; ++i) repeats += order[i] == order[i - 1];
+  EXPECT_LT(repeats, 100);
+  EXPECT_EQ(order.size(), 600u);
 }
 
 }  // namespace

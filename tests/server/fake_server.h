@@ -52,7 +52,7 @@ class FakeServer {
   }
   explicit FakeServer(FakeModel model, ServerOptions options = {}, EngineOptions engine = {})
       : FakeServer([this, model, engine](const std::string& id,
-                                         std::shared_ptr<std::mutex>) -> Result<std::unique_ptr<ServedModel>> {
+                                         std::shared_ptr<Turn>) -> Result<std::unique_ptr<ServedModel>> {
           return fake_model(id, model, engine, &device);
         }, std::move(options)) {}
   ~FakeServer() {

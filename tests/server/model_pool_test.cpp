@@ -22,7 +22,7 @@ ModelState state(const ModelPool& pool, size_t index) { return pool.status()[ind
 
 struct Loads {
   std::atomic<int> count = 0;
-  LoadModel load = [this](const std::string& id, std::shared_ptr<std::mutex>) -> Result<std::unique_ptr<ServedModel>> {
+  LoadModel load = [this](const std::string& id, std::shared_ptr<Turn>) -> Result<std::unique_ptr<ServedModel>> {
     ++count;
     return fake_model(id, counting(5));
   };
@@ -59,7 +59,7 @@ TEST(ModelPool, many_that_wait_get_one_load) {
   std::promise<void> go;
   auto may = go.get_future().share();
   std::atomic<int> loads = 0, came = 0;
-  ModelPool pool({.models = {{.id = "a"}}}, [&](const std::string& id, std::shared_ptr<std::mutex>) {
+  ModelPool pool({.models = {{.id = "a"}}}, [&](const std::string& id, std::shared_ptr<Turn>) {
     ++loads;
     may.wait();
     return Result<std::unique_ptr<ServedModel>>(fake_model(id, counting(5)));
@@ -80,7 +80,7 @@ TEST(ModelPool, many_that_wait_get_one_load) {
 TEST(ModelPool, a_load_that_fails_is_told_and_tried_again) {
   std::atomic<int> loads = 0;
   ModelPool pool({.models = {{.id = "a"}}},
-                 [&](const std::string& id, std::shared_ptr<std::mutex>) -> Result<std::unique_ptr<ServedModel>> {
+                 [&](const std::string& id, std::shared_ptr<Turn>) -> Result<std::unique_ptr<ServedModel>> {
                    if (++loads == 1) return error("the file is gone");
                    return fake_model(id, counting(5));
                  });
@@ -143,7 +143,7 @@ TEST(ModelPool, its_end_answers_those_who_wait) {
   auto may = go.get_future().share();
   std::vector<int> statuses;
   {
-    ModelPool pool({.models = {{.id = "a"}, {.id = "b"}}}, [&](const std::string& id, std::shared_ptr<std::mutex>) {
+    ModelPool pool({.models = {{.id = "a"}, {.id = "b"}}}, [&](const std::string& id, std::shared_ptr<Turn>) {
       may.wait();
       return Result<std::unique_ptr<ServedModel>>(fake_model(id, counting(5)));
     });

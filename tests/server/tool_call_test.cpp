@@ -39,7 +39,7 @@ FakeModel wanting(const std::string& wanted) {
 
 Json answer_to(const std::string& wanted) {
   const FakeServer server(
-      [&](const std::string& id, std::shared_ptr<std::mutex>) -> Result<std::unique_ptr<ServedModel>> {
+      [&](const std::string& id, std::shared_ptr<Turn>) -> Result<std::unique_ptr<ServedModel>> {
         auto engine = Engine::open(with_template("{{ messages[0].content }}"),
                                    std::make_shared<FakeDevice>(wanting(wanted)), {.pages = 64});
         if (!engine.ok()) return Error{engine.message()};
