@@ -146,10 +146,11 @@ void Answering::leave() {
 
 // What was not submitted never will be; the rest is cancelled, and the last of it finishes.
 void Answering::give_up() {
+  if (reply_ == nullptr) return;  // all has ended just as the client left
   open_ -= (order_.requests.size() - next_) * per_prompt_;
   next_ = order_.requests.size();
   cancel_all();
-  if (open_ == 0 && reply_ != nullptr) finish();
+  if (open_ == 0) finish();
 }
 
 void Answering::cancel_all() {

@@ -195,6 +195,17 @@ TEST(Server, a_client_that_leaves_stops_its_answer) {
   EXPECT_TRUE(soon([&] { return server.ask_json(get("/hearth/status"))["models"][0]["running"] == 0; }, Milliseconds(3000)));
 }
 
+TEST(Server, clients_that_leave_just_as_their_answer_ends_do_no_harm) {
+  const FakeServer server(counting(3));
+  for (int i = 0; i < 400; ++i) {
+    TestClient client = server.connect();
+    client.send(complete(R"("prompt": [1], "max_tokens": 2)"));
+    std::this_thread::sleep_for(std::chrono::microseconds(i * 5));
+    client.reset();
+  }
+  EXPECT_EQ(server.ask_json(complete(R"("prompt": [1], "max_tokens": 2)"))["choices"].size(), 1u);
+}
+
 TEST(Server, ends_amid_answers) {
   auto server = std::make_unique<FakeServer>([](std::span<const int32_t>, std::span<float> logits) {
     std::this_thread::sleep_for(Milliseconds(3));

@@ -112,6 +112,7 @@ export async function run(url, count, first = 0, clients = 32) {
       const result = await one(url, next++);
       if (result.cut) ++cut;
       if (result.why) failures.push(result);
+      if ((next - first) % 1000 === 0) console.log(`${next - first} asked, ${failures.length} failed, ${cut} cut`);
     }
   }));
   return { failures, cut };
