@@ -158,7 +158,8 @@ void add_serve(CLI::App& app, Context& context) {
   command->add_option("-a,--alias", flags->alias, "the first model's name in the API");
   command->add_option("--np,--parallel", flags->sequences, "answers at work at once (default: 256)")
       ->check(CLI::Range(1, 256));
-  command->add_option("--queue", flags->waiting, "requests that may wait; more are refused with 429 (default: 256)");
+  command->add_option("--queue", flags->waiting, "requests that may wait; more are refused with 429 (default: 256)")
+      ->check(CLI::Range(1, 1 << 20));
   command->add_option("--kv-memory", flags->kv_mib,
                       "MiB for keys and values of all answers (default: by the machine's memory)");
   command->add_option("--memory", flags->memory_mib,

@@ -48,7 +48,7 @@ Result<ServeModel> read_model(const OrderedJson& json) {
   TRY(read.id, options.text("id", default_id(read.model.model)));
   EngineOptions& engine = read.model.engine;
   TRY(engine.sequences, options.integer("sequences", engine.sequences, {1, 256}));
-  TRY(engine.waiting, options.integer("waiting", engine.waiting, {0, 1 << 20}));
+  TRY(engine.waiting, options.integer("waiting", engine.waiting, {1, 1 << 20}));
   TRY(const int64_t kv_bytes, options.integer("kv_bytes", 0, {0, kMostBytes}));
   read.kv_bytes = static_cast<uint64_t>(kv_bytes);
   return read;
