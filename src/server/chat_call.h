@@ -1,6 +1,7 @@
 // ChatCall: what a chat asks for, whatever API it came by, and the way from there to an order for the engine.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,6 +49,8 @@ struct ChatCall {
 SamplingAsked read_sampling(Fields& fields);
 GrammarAsked read_grammar(Fields& fields);              // response_format, grammar, regex, json_schema
 void read_tool_fields(Fields& fields, ChatCall& call);  // tools, tool_choice, parallel_tool_calls
+// tool_choice and parallel_tool_calls alone; `read_name` takes the tool's name from a choice that names one.
+void read_tool_choice(Fields& fields, ChatCall& call, const std::function<std::string(Fields& named)>& read_name);
 // Messages of OpenAI's chat API, checked and brought into the form that templates take: content parts joined, arguments
 // parsed.
 OrderedJson read_messages(Fields& fields);

@@ -163,6 +163,20 @@ GrammarAsked read_grammar(Fields& fields) {
 
 void read_tool_fields(Fields& fields, ChatCall& call) {
   if (const OrderedJson* tools = fields.list("tools"); tools != nullptr && !tools->empty()) call.tools = *tools;
+  read_tool_choice(fields, call, [](Fields& named) {
+    const OrderedJson* function = named.object("function");
+    if (function == nullptr) {
+      named.fail("function", "is missing, want {\"name\"}");
+      return std::string();
+    }
+    Fields inner(*function, named.path("function"));
+    std::string name = inner.need_text("name");
+    if (auto failure = inner.done()) named.fail(*failure);
+    return name;
+  });
+}
+
+void read_tool_choice(Fields& fields, ChatCall& call, const std::function<std::string(Fields& named)>& read_name) {
   call.parallel = fields.flag("parallel_tool_calls", true) ? ToolCalls::parallel : ToolCalls::one;
   const OrderedJson* choice = fields.any("tool_choice");
   if (choice == nullptr) return;
@@ -170,13 +184,7 @@ void read_tool_fields(Fields& fields, ChatCall& call) {
     Fields named(*choice, "tool_choice");
     named.one_of("type", "function", {"function"});
     call.tool_use = ToolUse::required;
-    if (const OrderedJson* function = named.object("function")) {
-      Fields inner(*function, "tool_choice.function");
-      call.tool_name = inner.need_text("name");
-      if (auto failure = inner.done()) named.fail(*failure);
-    } else {
-      named.fail("function", "is missing, want {\"name\"}");
-    }
+    call.tool_name = read_name(named);
     if (auto failure = named.done()) fields.fail(*failure);
   } else {
     const std::string word = fields.one_of("tool_choice", "auto", {"auto", "none", "required"});

@@ -63,21 +63,7 @@ void read_tools(Fields& fields, ChatCall& call) {
     call.tools.push_back({{"type", "function"}, {"function", std::move(function)}});
     if (auto failure = tool.done()) fields.fail(*failure);
   }
-  call.parallel = fields.flag("parallel_tool_calls", true) ? ToolCalls::parallel : ToolCalls::one;
-  const OrderedJson* choice = fields.any("tool_choice");
-  if (choice == nullptr) return;
-  if (choice->is_object()) {
-    Fields named(*choice, "tool_choice");
-    named.one_of("type", "function", {"function"});
-    call.tool_name = named.need_text("name");
-    call.tool_use = ToolUse::required;
-    if (auto failure = named.done()) fields.fail(*failure);
-  } else {
-    const std::string word = fields.one_of("tool_choice", "auto", {"auto", "none", "required"});
-    call.tool_use = word == "none" ? ToolUse::none : word == "required" ? ToolUse::required : ToolUse::automatic;
-  }
-  if (call.tool_use == ToolUse::required && call.tools.is_null())
-    fields.fail("tool_choice", "asks for a call, but there are no 'tools'");
+  read_tool_choice(fields, call, [](Fields& named) { return named.need_text("name"); });
 }
 
 void read_text_format(Fields& fields, ChatCall& call) {
