@@ -1,5 +1,6 @@
-// Fuzzes the bodies of the JSON API: whatever a client sends, a reader gives a call or an error that names what is
-// wrong. LINK: hearth_server
+// Fuzzes the bodies of the JSON API: whatever a client sends, a reader gives a call or an error that names its field.
+//
+// LINK: hearth_server
 //
 // The first byte chooses the reader. The endpoints run whole, over a pool that has no model to give: their readers come
 // before.
