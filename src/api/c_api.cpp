@@ -16,7 +16,7 @@
 #endif
 
 struct hearth_model {
-  hearth::Model model;
+  hearth::OpenModel model;
   std::atomic<bool> cancelled = false;
 };
 
@@ -192,7 +192,7 @@ int hearth_open(const char* options_json, hearth_progress progress, void* user, 
     *model = nullptr;
     TRY(const hearth::Options options, hearth::Options::parse(options_json, "open", hearth::ModelOptions::keys()));
     TRY(const hearth::ModelOptions read, hearth::ModelOptions::read(options));
-    TRY(hearth::Model opened, hearth::open_model(read, hearth::progress_of(progress, user)));
+    TRY(hearth::OpenModel opened, hearth::open_model(read, hearth::progress_of(progress, user)));
     *model = new hearth_model{.model = std::move(opened)};
     return Done{};
   });

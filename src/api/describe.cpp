@@ -133,7 +133,7 @@ Json describe_cache(const std::string& folder) {
 
 }  // namespace
 
-Json describe_model(Model& model) {
+Json describe_model(OpenModel& model) {
   Json json = card_of(model.engine.card());
   const TensorBytes bytes = sum_tensors(model.artifact);
   json["model_context"] = json["context"];

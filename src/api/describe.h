@@ -5,7 +5,7 @@
 
 namespace hearth {
 
-Json describe_model(Model& model);
+Json describe_model(OpenModel& model);
 // The card without running it: sizes, memory plan, kernels, code size.
 Result<Json> show_artifact(const Artifact& artifact);
 Result<Json> describe_machine(const std::string& cache);

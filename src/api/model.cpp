@@ -265,11 +265,11 @@ Result<Engine> open_engine(const Artifact& artifact, const ModelOptions& options
   return engine;
 }
 
-Result<Model> open_model(const ModelOptions& options, const OnProgress& on_progress) {
+Result<OpenModel> open_model(const ModelOptions& options, const OnProgress& on_progress) {
   TRY(Artifact artifact, open_or_bake(options, on_progress));
   auto loader = std::make_unique<Loader>(artifact);   // while the tokenizer is read
   TRY(Engine engine, open_engine(artifact, options, on_progress));
-  return Model{std::move(artifact), std::move(engine), options, std::move(loader)};
+  return OpenModel{std::move(artifact), std::move(engine), options, std::move(loader)};
 }
 
 }  // namespace hearth

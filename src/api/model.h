@@ -52,12 +52,13 @@ int64_t pages_of_context(const Interface& interface, const EngineOptions& option
 // The engine of an artifact on this machine's CPU, with its drafter where the options name one.
 Result<Engine> open_engine(const Artifact& artifact, const ModelOptions& options, const OnProgress& on_progress);
 
-struct Model {
+// A model that is open. Not `Model`, which is a family's graph (models/model.h): two types of one name in a program are one to the linker.
+struct OpenModel {
   Artifact artifact;
   Engine engine;
   ModelOptions options;
   std::unique_ptr<Loader> loader;
 };
-Result<Model> open_model(const ModelOptions& options, const OnProgress& on_progress);
+Result<OpenModel> open_model(const ModelOptions& options, const OnProgress& on_progress);
 
 }  // namespace hearth

@@ -55,7 +55,7 @@ std::vector<StepPart> parts_of(const Asked& asked, const StepLimits& limits, std
 
 }  // namespace
 
-Result<Json> step_times(Model& model, const char* request_json) {
+Result<Json> step_times(OpenModel& model, const char* request_json) {
   using Clock = std::chrono::steady_clock;
   Executable& executable = model.engine.executable();
   TRY(const StepLimits limits, step_limits(executable.interface()));

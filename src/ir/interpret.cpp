@@ -74,8 +74,8 @@ class Machine {
     return true;
   }
 
-  bool run(const std::vector<Step>& steps) {
-    for (const Step& s : steps) {
+  bool run(const std::vector<TapeStep>& steps) {
+    for (const TapeStep& s : steps) {
       switch (s.kind) {
         case StepKind::one:
           s.one(frame_ + s.a, frame_ + s.out, s.lanes);
@@ -106,7 +106,7 @@ class Machine {
     return true;
   }
 
-  bool run_rare(const Step& s) {
+  bool run_rare(const TapeStep& s) {
     size_t bytes = static_cast<size_t>(s.bytes);
     switch (s.kind) {
       case StepKind::select:
@@ -148,7 +148,7 @@ class Machine {
     }
   }
 
-  void dot4(const Step& s) {
+  void dot4(const TapeStep& s) {
     for (int i = 0; i < s.lanes; i++) {
       uint32_t sum = at<uint32_t>(s.a + 4 * i);
       for (int k = 4 * i; k < 4 * i + 4; k++) {
@@ -159,7 +159,7 @@ class Machine {
     }
   }
 
-  bool out_of_range(const Step& s, int64_t index, int lanes) {
+  bool out_of_range(const TapeStep& s, int64_t index, int lanes) {
     const TapeBuffer& buffer = tape_.buffers[static_cast<size_t>(s.buffer)];
     return fail(fmt::format("'{}': got index {}{}, want less than {} elements of {} bytes", buffer.name, index,
                             lanes > 1 ? fmt::format(" and {} lanes from there", lanes) : "", buffer.bytes / s.bytes,
@@ -167,7 +167,7 @@ class Machine {
   }
 
   // The bytes of `lanes` elements from `index`, or nullptr.
-  std::byte* find(const Step& s, int64_t index, int lanes) {
+  std::byte* find(const TapeStep& s, int64_t index, int lanes) {
     const TapeBuffer& buffer = tape_.buffers[static_cast<size_t>(s.buffer)];
     int64_t elements = static_cast<int64_t>(static_cast<uint64_t>(buffer.bytes) / static_cast<uint32_t>(s.bytes));
     if (index >= 0 && index <= elements - lanes) return buffer.data + index * s.bytes;
@@ -175,7 +175,7 @@ class Machine {
     return nullptr;
   }
 
-  bool load(const Step& s) {
+  bool load(const TapeStep& s) {
     int64_t index = read_index(s.a);
     if (s.mask >= 0) return load_masked(s, index);
     std::byte* from = find(s, index, s.lanes);
@@ -184,7 +184,7 @@ class Machine {
     return true;
   }
 
-  bool load_masked(const Step& s, int64_t index) {
+  bool load_masked(const TapeStep& s, int64_t index) {
     size_t bytes = static_cast<size_t>(s.bytes);
     std::memset(frame_ + s.out, 0, s.lanes * bytes);
     for (int i = 0; i < s.lanes; i++) {
@@ -200,7 +200,7 @@ class Machine {
     return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
   }
 
-  bool gather(const Step& s) {
+  bool gather(const TapeStep& s) {
     size_t bytes = static_cast<size_t>(s.bytes);
     std::memset(frame_ + s.out, 0, s.lanes * bytes);
     for (int i = 0; i < s.lanes; i++) {
@@ -212,7 +212,7 @@ class Machine {
     return true;
   }
 
-  bool store(const Step& s) {
+  bool store(const TapeStep& s) {
     int64_t index = read_index(s.a);
     size_t bytes = static_cast<size_t>(s.bytes);
     if (s.mask < 0) {
@@ -229,7 +229,7 @@ class Machine {
     return true;
   }
 
-  bool scatter(const Step& s) {
+  bool scatter(const TapeStep& s) {
     size_t bytes = static_cast<size_t>(s.bytes);
     for (int i = 0; i < s.lanes; i++) {
       if (s.mask >= 0 && at<uint8_t>(s.mask + i) == 0) continue;

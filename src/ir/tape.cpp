@@ -62,7 +62,7 @@ class Compiler {
 
   // ---- expressions ----
 
-  Result<int32_t> compile(const Expr& e, std::vector<Step>* steps) {
+  Result<int32_t> compile(const Expr& e, std::vector<TapeStep>* steps) {
     auto seen = done_.find(e.id());
     if (seen != done_.end()) return seen->second;
     TRY(int32_t slot, compile_node(*e, steps));
@@ -70,7 +70,7 @@ class Compiler {
     return slot;
   }
 
-  Result<int32_t> compile_node(const ExprNode& node, std::vector<Step>* steps) {
+  Result<int32_t> compile_node(const ExprNode& node, std::vector<TapeStep>* steps) {
     switch (node.kind) {
       case ExprKind::constant:
         return compile_constant(node);
@@ -114,8 +114,8 @@ class Compiler {
     return found->second.offset;
   }
 
-  Result<int32_t> compile_load(const ExprNode& node, std::vector<Step>* steps) {
-    Step step;
+  Result<int32_t> compile_load(const ExprNode& node, std::vector<TapeStep>* steps) {
+    TapeStep step;
     step.kind = node.args[0]->type.lanes > 1 ? StepKind::gather : StepKind::load;
     step.lanes = node.type.lanes;
     step.bytes = bytes_of(node.type.dtype);
@@ -129,7 +129,7 @@ class Compiler {
     return step.out;
   }
 
-  static void choose(const ExprNode& node, Step* step) {
+  static void choose(const ExprNode& node, TapeStep* step) {
     DType type = node.args[0]->type.dtype;
     switch (node.kind) {
       case ExprKind::unary:
@@ -170,9 +170,9 @@ class Compiler {
     }
   }
 
-  Result<int32_t> compile_operation(const ExprNode& node, std::vector<Step>* steps) {
+  Result<int32_t> compile_operation(const ExprNode& node, std::vector<TapeStep>* steps) {
     if (node.kind == ExprKind::ramp) return compile_ramp(node, steps);
-    Step step;
+    TapeStep step;
     step.lanes = node.type.lanes;
     step.bytes = bytes_of(node.type.dtype);
     choose(node, &step);
@@ -187,7 +187,7 @@ class Compiler {
   }
 
   // base + stride * [0 1 2 ...], in the ramp's own integer type.
-  Result<int32_t> compile_ramp(const ExprNode& node, std::vector<Step>* steps) {
+  Result<int32_t> compile_ramp(const ExprNode& node, std::vector<TapeStep>* steps) {
     DType dtype = node.type.dtype;
     int bytes = bytes_of(dtype);
     int32_t counts = new_slot(node.type);
@@ -196,7 +196,7 @@ class Compiler {
     initial_.emplace_back(counts, std::move(value));
     int32_t wide[2] = {};
     for (int i = 0; i < 2; i++) {
-      Step repeat;
+      TapeStep repeat;
       repeat.kind = StepKind::broadcast;
       repeat.lanes = node.type.lanes;
       repeat.bytes = bytes;
@@ -205,7 +205,7 @@ class Compiler {
       repeat.out = wide[i] = new_slot(node.type);
       steps->push_back(repeat);
     }
-    Step times;
+    TapeStep times;
     times.kind = StepKind::two;
     times.lanes = node.type.lanes;
     times.bytes = bytes;
@@ -213,7 +213,7 @@ class Compiler {
     times.a = counts;
     times.b = wide[1];
     times.out = new_slot(node.type);
-    Step plus = times;
+    TapeStep plus = times;
     plus.two = binary_fn(BinaryOp::add, dtype);
     plus.a = wide[0];
     plus.b = times.out;
@@ -225,7 +225,7 @@ class Compiler {
 
   // ---- statements ----
 
-  static std::vector<Step>* steps_of(std::vector<TapeItem>* items) {
+  static std::vector<TapeStep>* steps_of(std::vector<TapeItem>* items) {
     if (items->empty() || items->back().kind != TapeItem::Kind::steps) items->emplace_back();
     return &items->back().steps;
   }
@@ -264,7 +264,7 @@ class Compiler {
   }
 
   Result<Done> fail_when_run(std::string why, std::vector<TapeItem>* items) {
-    Step step;
+    TapeStep step;
     step.kind = StepKind::fail;
     step.buffer = static_cast<int32_t>(tape_.failures.size());
     tape_.failures.push_back(std::move(why));
@@ -301,9 +301,9 @@ class Compiler {
   }
 
   Result<Done> compile_store(const StmtNode& s, std::vector<TapeItem>* items) {
-    std::vector<Step>* steps = steps_of(items);
+    std::vector<TapeStep>* steps = steps_of(items);
     Type type = s.args[1]->type;
-    Step step;
+    TapeStep step;
     step.kind = s.args[0]->type.lanes > 1 ? StepKind::scatter : StepKind::store;
     step.lanes = type.lanes;
     step.bytes = bytes_of(type.dtype);
@@ -329,7 +329,7 @@ class Compiler {
   }
 
   Result<Done> compile_alloc(const StmtNode& s, std::vector<TapeItem>* items) {
-    Step step;
+    TapeStep step;
     step.kind = StepKind::fill;
     step.buffer = add_buffer(s.buffer);
     steps_of(items)->push_back(step);

@@ -32,7 +32,7 @@ enum class StepKind {
 };
 
 // One operation. Operands and result are offsets into the frame; values lie there as in memory.
-struct Step {
+struct TapeStep {
   StepKind kind = StepKind::one;
   int32_t lanes = 1;  // of the result, or of the operand of reduce
   int32_t bytes = 0;  // of one element
@@ -51,7 +51,7 @@ struct Step {
 // Steps, then a loop or a branch over them, in order.
 struct TapeItem {
   enum class Kind { steps, loop, top_loop, branch } kind = Kind::steps;
-  std::vector<Step> steps;
+  std::vector<TapeStep> steps;
   int32_t value = 0;  // loop: extent; branch: condition
   int32_t var = 0;
   std::vector<TapeItem> body, otherwise;
