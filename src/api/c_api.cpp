@@ -67,7 +67,7 @@ Result<Done> need(const void* pointer, const char* what) {
 
 OnProgress progress_of(hearth_progress progress, void* user) {
   if (progress == nullptr) return {};
-  return [=](const Progress& now) { progress(user, now.stage.c_str(), now.done, now.total); };
+  return [=](const BakeProgress& now) { progress(user, now.stage.c_str(), now.done, now.total); };
 }
 
 std::vector<std::string> keys_with(std::vector<std::string> keys, std::initializer_list<const char*> more) {

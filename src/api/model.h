@@ -29,7 +29,7 @@ struct ModelOptions {
   static Result<ModelOptions> read(const Options& options);
 };
 
-using OnProgress = std::function<void(const Progress&)>;
+using OnProgress = std::function<void(const BakeProgress&)>;
 
 // The artifact of MODEL: itself if it is one, else the cache's, else baked (into the cache).
 Result<Artifact> open_or_bake(const ModelOptions& options, const OnProgress& on_progress);

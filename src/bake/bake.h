@@ -11,7 +11,7 @@
 
 namespace hearth {
 
-struct Progress {
+struct BakeProgress {
   std::string stage;             // "compile", "weights"
   double done = 0, total = 0;    // kernels, bytes
 };
@@ -26,7 +26,7 @@ struct Order {
   std::string out;               // path of the artifact
   std::string dump;              // folder for the IR after each pass; "": none
   int threads = 0;               // 0: all
-  std::function<void(const Progress&)> on_progress;      // may be empty
+  std::function<void(const BakeProgress&)> on_progress;      // may be empty
   // Turns a GGUF vocabulary (Checkpoint::vocab) into the text of a tokenizer.json; given by who links text/, which
   // belongs to the other tower. Empty: such a file is baked without a tokenizer.
   std::function<Result<std::string>(const Json& vocab)> make_tokenizer;

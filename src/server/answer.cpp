@@ -292,13 +292,13 @@ int64_t Answer::new_tokens() const {
   return sum;
 }
 
-std::string Dialect::failure(const Answer&, const ApiError& error) { return sse_event(dump(refusal(error))); }
+std::string ApiDialect::failure(const Answer&, const ApiError& error) { return sse_event(dump(refusal(error))); }
 
 void run_answer(Services& services, AnswerOrder order, std::shared_ptr<HttpReply> reply) {
   std::make_shared<Answering>(services, std::move(order), std::move(reply))->start();
 }
 
-void refuse(Dialect& dialect, HttpReply& reply, const ApiError& error) {
+void refuse(ApiDialect& dialect, HttpReply& reply, const ApiError& error) {
   send_json(reply, dialect.refusal(error), error.status, headers_of(error));
 }
 

@@ -1,4 +1,4 @@
-// Answer: what a request has generated so far, whatever API asked for it; a Dialect puts it into words.
+// Answer: what a request has generated so far, whatever API asked for it; a ApiDialect puts it into words.
 //
 // run_answer() submits the engine's request, reads text into messages (text/message.h), feeds the dialect and the
 // traces, and cancels when the client goes. Everything after submit() runs on the engine's thread and must be quick.
@@ -58,9 +58,9 @@ struct AnswerDelta {
 };
 
 // The way an API says it. begin(), delta() and end() give the text of server-sent events, whole() one body.
-class Dialect {
+class ApiDialect {
  public:
-  virtual ~Dialect() = default;
+  virtual ~ApiDialect() = default;
   virtual std::string begin(const Answer& answer) = 0;
   virtual std::string delta(const Answer& answer, const AnswerDelta& delta) = 0;  // `answer` holds it already
   virtual std::string end(const Answer& answer) = 0;
@@ -77,7 +77,7 @@ struct AnswerOrder {
   std::optional<MessageOptions> message;  // how text becomes messages; nullopt: text as it is
   Answer answer;                          // id, created and model filled in
   Delivery delivery = Delivery::whole;
-  std::unique_ptr<Dialect> dialect;
+  std::unique_ptr<ApiDialect> dialect;
   std::string path;  // of the endpoint, for the traces
 };
 
@@ -85,7 +85,7 @@ struct AnswerOrder {
 void run_answer(Services& services, AnswerOrder order, std::shared_ptr<HttpReply> reply);
 
 // Refuses in the dialect's words.
-void refuse(Dialect& dialect, HttpReply& reply, const ApiError& error);
+void refuse(ApiDialect& dialect, HttpReply& reply, const ApiError& error);
 
 // "chatcmpl-" and 24 characters that no other answer of this process has.
 std::string new_id(const std::string& prefix);

@@ -6,6 +6,7 @@
 #include "engine/chat_prompt.h"
 #include "engine/sampling_defaults.h"
 #include "server/endpoint.h"
+#include "server/openai_words.h"
 
 namespace hearth {
 namespace {
@@ -146,6 +147,20 @@ void choose_and_run(Services& services, const std::string& model, Prepare prepar
           run_answer(services, std::move(*order), reply);
         });
       });
+}
+
+void run_chat(Services& services, const HttpRequest& request, ChatCall call, ChatWay way, std::shared_ptr<HttpReply> reply,
+              std::function<void(HttpReply&, const ApiError&)> refuse) {
+  call.request.client = client_of(request);
+  const std::string model = call.model;
+  const auto prepare = [call = std::move(call), way = std::move(way)](Chosen chosen) -> ApiResult<AnswerOrder> {
+    TRY(AnswerOrder order, prepare_chat(call, std::move(chosen), way.id_prefix));
+    order.delivery = way.delivery;
+    order.path = way.path;
+    order.dialect = way.dialect();
+    return order;
+  };
+  choose_and_run(services, model, prepare, std::move(reply), std::move(refuse));
 }
 
 }  // namespace hearth

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,5 +66,16 @@ ApiResult<AnswerOrder> prepare_chat(ChatCall call, Chosen chosen, const std::str
 using Prepare = std::function<ApiResult<AnswerOrder>(Chosen chosen)>;
 void choose_and_run(Services& services, const std::string& model, Prepare prepare, std::shared_ptr<HttpReply> reply,
                     std::function<void(HttpReply&, const ApiError&)> refuse = send_error);
+
+// What an API makes of the chats it reads.
+struct ChatWay {
+  const char* path = "";
+  const char* id_prefix = "";
+  Delivery delivery = Delivery::whole;
+  std::function<std::unique_ptr<ApiDialect>()> dialect;
+};
+// choose_and_run() with prepare_chat(), for the client that sent `request`.
+void run_chat(Services& services, const HttpRequest& request, ChatCall call, ChatWay way, std::shared_ptr<HttpReply> reply,
+              std::function<void(HttpReply&, const ApiError&)> refuse = send_error);
 
 }  // namespace hearth

@@ -35,12 +35,12 @@ struct Services {
   std::function<void(std::function<void()> work)> post;
 };
 
-enum class Access { open, with_key };  // with_key: needs --api-key where one is set
+enum class Admission { open, with_key };  // with_key: needs --api-key where one is set
 
 struct Endpoint {
   const char* method = "GET";
   const char* path = "/";  // "/v1/models/*": any rest
-  Access access = Access::with_key;
+  Admission access = Admission::with_key;
   // Runs on an IO thread: takes the body apart, posts what takes time.
   void (*answer)(Services& services, HttpRequest request, std::shared_ptr<HttpReply> reply) = nullptr;
 };

@@ -121,7 +121,7 @@ void Server::Impl::route(HttpRequest request, std::shared_ptr<HttpReply> reply) 
       if (!any_path) allowed.emplace_back(endpoint.method);
       continue;
     }
-    if (endpoint.access == Access::with_key && !options.api_key.empty() && !has_key(request, options.api_key)) {
+    if (endpoint.access == Admission::with_key && !options.api_key.empty() && !has_key(request, options.api_key)) {
       return send_error(*reply,
                         {.status = 401, .message = "the API key is missing or wrong", .code = "invalid_api_key"});
     }

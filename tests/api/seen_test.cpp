@@ -63,7 +63,7 @@ TEST_F(Seen, EveryFieldThatChangesTheArtifactIsStamped) {
   expect_stamped(adapters, true);
   expect_stamped(target, "aarch64");
   out = "elsewhere", dump = "somewhere", threads = 3;
-  on_progress = [](const Progress&) {};
+  on_progress = [](const BakeProgress&) {};
   make_tokenizer = [](const Json&) -> Result<std::string> { return std::string("{}"); };
   EXPECT_EQ(stamps_of(order), plain);
 }

@@ -247,11 +247,11 @@ TEST(Passes, AllGiveTextOfTheModel) {
 
 TEST(Progress, ReachesItsEnd) {
   const Scratch scratch;
-  std::map<std::string, Progress> last;
+  std::map<std::string, BakeProgress> last;
   const auto done = bake({.model = fixture("llama"),
                           .quant = "none",
                           .out = scratch.path("a.hearth"),
-                          .on_progress = [&](const Progress& p) {
+                          .on_progress = [&](const BakeProgress& p) {
                             EXPECT_GE(p.done, last[p.stage].done);
                             EXPECT_LE(p.done, p.total);
                             last[p.stage] = p;

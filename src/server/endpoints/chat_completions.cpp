@@ -13,7 +13,7 @@ namespace {
 constexpr char kPath[] = "/v1/chat/completions";
 constexpr int kMostChoices = 128;
 
-class ChatDialect : public Dialect {
+class ChatDialect : public ApiDialect {
  public:
   explicit ChatDialect(UsageChunk usage) : usage_(usage) {}
 
@@ -126,16 +126,8 @@ void answer(Services& services, HttpRequest request, std::shared_ptr<HttpReply> 
   if (!body) return send_error(*reply, body.failure());
   auto read = read_chat(*body);
   if (!read) return send_error(*reply, read.failure());
-  read->call.request.client = client_of(request);
-  const std::string model = read->call.model;
-  const auto prepare = [read = *read](Chosen chosen) -> ApiResult<AnswerOrder> {
-    TRY(AnswerOrder order, prepare_chat(read.call, std::move(chosen), "chatcmpl-"));
-    order.delivery = read.delivery;
-    order.path = kPath;
-    order.dialect = std::make_unique<ChatDialect>(read.usage);
-    return order;
-  };
-  choose_and_run(services, model, prepare, std::move(reply));
+  const auto dialect = [usage = read->usage] { return std::make_unique<ChatDialect>(usage); };
+  run_chat(services, request, std::move(read->call), {kPath, "chatcmpl-", read->delivery, dialect}, std::move(reply));
 }
 
 }  // namespace

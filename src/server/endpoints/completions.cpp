@@ -50,7 +50,7 @@ class LegacyLogprobs {
               offsets_ = OrderedJson::array();
 };
 
-class CompletionDialect : public Dialect {
+class CompletionDialect : public ApiDialect {
  public:
   CompletionDialect(Echo echo, UsageChunk usage, bool logprobs) : echo_(echo), usage_(usage), logprobs_(logprobs) {}
 

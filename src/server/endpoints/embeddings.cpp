@@ -43,7 +43,7 @@ std::vector<float> unit(std::vector<float> values, size_t dimensions) {
   return values;
 }
 
-class EmbeddingDialect : public Dialect {
+class EmbeddingDialect : public ApiDialect {
  public:
   EmbeddingDialect(Encoding encoding, size_t dimensions) : encoding_(encoding), dimensions_(dimensions) {}
   std::string begin(const Answer&) override { return ""; }

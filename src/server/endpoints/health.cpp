@@ -19,6 +19,6 @@ void answer(Services& services, HttpRequest, std::shared_ptr<HttpReply> reply) {
 
 }  // namespace
 
-Endpoint health() { return {.method = "GET", .path = "/health", .access = Access::open, .answer = answer}; }
+Endpoint health() { return {.method = "GET", .path = "/health", .access = Admission::open, .answer = answer}; }
 
 }  // namespace hearth

@@ -74,7 +74,7 @@ OrderedJson head(const Answer& answer, OrderedJson content, const OrderedJson& r
 }
 
 // Blocks open and close in the order in which text of their kind comes.
-class MessageDialect : public Dialect {
+class MessageDialect : public ApiDialect {
  public:
   std::string begin(const Answer& answer) override {
     return event("message_start", {{"message", head(answer, OrderedJson::array(), nullptr, nullptr)}}) +
@@ -155,16 +155,8 @@ void answer_messages(Services& services, HttpRequest request, std::shared_ptr<Ht
   if (!body) return refuse_message(*reply, body.failure());
   auto read = read_messages_body(*body, MaxTokens::needed);
   if (!read) return refuse_message(*reply, read.failure());
-  read->call.request.client = client_of(request);
-  const std::string model = read->call.model;
-  const auto prepare = [read = *read](Chosen chosen) -> ApiResult<AnswerOrder> {
-    TRY(AnswerOrder order, prepare_chat(read.call, std::move(chosen), "msg_"));
-    order.delivery = read.delivery;
-    order.path = kPath;
-    order.dialect = std::make_unique<MessageDialect>();
-    return order;
-  };
-  choose_and_run(services, model, prepare, std::move(reply), refuse_message);
+  const auto dialect = [] { return std::make_unique<MessageDialect>(); };
+  run_chat(services, request, std::move(read->call), {kPath, "msg_", read->delivery, dialect}, std::move(reply), refuse_message);
 }
 
 void answer_count(Services& services, HttpRequest request, std::shared_ptr<HttpReply> reply) {

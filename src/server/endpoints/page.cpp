@@ -69,6 +69,6 @@ void answer(Services& services, HttpRequest request, std::shared_ptr<HttpReply> 
 }  // namespace
 
 // Last in the routes: what no other endpoint answers may be a file of the page.
-Endpoint page() { return {.method = "GET", .path = "/*", .access = Access::open, .answer = answer}; }
+Endpoint page() { return {.method = "GET", .path = "/*", .access = Admission::open, .answer = answer}; }
 
 }  // namespace hearth

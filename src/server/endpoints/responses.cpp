@@ -47,7 +47,7 @@ OrderedJson words_of(const Item& item, const char* status) {
   return {{"id", item.id}, {"type", "message"}, {"role", "assistant"}, {"content", content}, {"status", status}};
 }
 
-class ResponseDialect : public Dialect {
+class ResponseDialect : public ApiDialect {
  public:
   ResponseDialect(Services& services, ResponsesBody body) : services_(services), body_(std::move(body)) {}
 
@@ -212,16 +212,8 @@ void answer(Services& services, HttpRequest request, std::shared_ptr<HttpReply> 
   if (!body) return send_error(*reply, body.failure());
   auto read = read_responses_body(*body, services.responses);
   if (!read) return send_error(*reply, read.failure());
-  read->call.request.client = client_of(request);
-  const std::string model = read->call.model;
-  const auto prepare = [&services, read = *read](Chosen chosen) -> ApiResult<AnswerOrder> {
-    TRY(AnswerOrder order, prepare_chat(read.call, std::move(chosen), "resp_"));
-    order.delivery = read.delivery;
-    order.path = kPath;
-    order.dialect = std::make_unique<ResponseDialect>(services, read);
-    return order;
-  };
-  choose_and_run(services, model, prepare, std::move(reply));
+  const auto dialect = [&services, read = *read] { return std::make_unique<ResponseDialect>(services, read); };
+  run_chat(services, request, std::move(read->call), {kPath, "resp_", read->delivery, dialect}, std::move(reply));
 }
 
 void answer_kept(Services& services, HttpRequest request, std::shared_ptr<HttpReply> reply) {
