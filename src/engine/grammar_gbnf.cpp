@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/grammar_times.h"
+
 namespace hearth::grammar {
 namespace {
 
 constexpr size_t kMaxText = size_t{4} << 20;
 constexpr int kMaxNesting = 200;
-constexpr uint32_t kMaxTimes = 1'000'000;
 
 bool is_name(uint32_t c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -140,30 +141,13 @@ class Parser {
       } else if (take('?')) {
         part = repeat(part, 0, 1);
       } else if (take('{')) {
-        TRY(const uint32_t min, number());
-        uint32_t max = min;
-        if (take(',')) {
-          max = kNoLimit;
-          if (peek() != '}') {
-            TRY(max, number());
-          }
-        }
-        if (!take('}')) return wrong("expected '}' after a number of repetitions");
-        if (max < min) return wrong(fmt::format("got {{{},{}}}, want the smaller number first", min, max));
-        part = repeat(part, min, max);
+        auto count = read_times(text_, at_);
+        if (!count.ok()) return wrong(count.message());
+        part = repeat(part, count->min, count->max);
       } else {
         return part;
       }
     }
-  }
-
-  Result<uint32_t> number() {
-    uint64_t value = 0;
-    const size_t from = at_;
-    for (; peek() >= '0' && peek() <= '9' && value <= kMaxTimes; ++at_) value = value * 10 + (peek() - '0');
-    if (at_ == from || value > kMaxTimes)
-      return wrong(fmt::format("expected a number of repetitions up to {}", kMaxTimes));
-    return static_cast<uint32_t>(value);
   }
 
   Result<uint32_t> character() {

@@ -3,13 +3,14 @@
 
 #include <algorithm>
 
+#include "engine/grammar_times.h"
+
 namespace hearth::grammar {
 namespace {
 
 using Kind = RegexNode::Kind;
 constexpr size_t kMaxPattern = 64 << 10;
 constexpr int kMaxNesting = 100;
-constexpr uint32_t kMaxTimes = 1'000'000;
 constexpr size_t kMaxAlternatives = 2000;
 
 const CharSet kDigit{{'0', '9'}};
@@ -130,14 +131,16 @@ class Parser {
 
   Result<RegexPtr> repeated(RegexPtr item) {
     for (int times = 0;; ++times) {
-      uint32_t min = 0, max = kNoLimit;
+      Times count;
       if (take('*')) {
       } else if (take('+')) {
-        min = 1;
+        count.min = 1;
       } else if (take('?')) {
-        max = 1;
+        count.max = 1;
       } else if (peek() == '{' && peek(1) >= '0' && peek(1) <= '9') {
-        TRY_DONE(counts(min, max));
+        auto read = read_times(text_, ++at_);
+        if (!read.ok()) return wrong(read.message());
+        count = *read;
       } else {
         return item;
       }
@@ -145,32 +148,8 @@ class Parser {
       if (item->kind == Kind::at_start || item->kind == Kind::at_end) return wrong("an anchor cannot be repeated");
       take('?');  // lazy: the same texts
       if (peek() == '+') return wrong("possessive repetition is not supported");
-      item = node(Kind::repeat, {item}, min, max);
+      item = node(Kind::repeat, {item}, count.min, count.max);
     }
-  }
-
-  Result<Done> counts(uint32_t& min, uint32_t& max) {
-    ++at_;
-    TRY(min, number());
-    max = min;
-    if (take(',')) {
-      max = kNoLimit;
-      if (peek() != '}') {
-        TRY(max, number());
-      }
-    }
-    if (!take('}')) return wrong("expected '}' after a number of repetitions");
-    if (max < min) return wrong(fmt::format("got {{{},{}}}, want the smaller number first", min, max));
-    return Done{};
-  }
-
-  Result<uint32_t> number() {
-    uint64_t value = 0;
-    const size_t from = at_;
-    for (; peek() >= '0' && peek() <= '9' && value <= kMaxTimes; ++at_) value = value * 10 + (peek() - '0');
-    if (at_ == from || value > kMaxTimes)
-      return wrong(fmt::format("expected a number of repetitions up to {}", kMaxTimes));
-    return static_cast<uint32_t>(value);
   }
 
   Result<uint32_t> hex(size_t least, size_t most) {

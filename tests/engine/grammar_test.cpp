@@ -67,6 +67,8 @@ TEST(GrammarRegex, NamesWhatIsNotSupported) {
                                       {"a{3,1}", "smaller"},
                                       {"x^y", "ends of alternatives"},
                                       {"\xff", "UTF-8"},
+                                      {"a{3,", "expected a number of repetitions"},
+                                      {"a{3", "expected '}' after"},
                                       {"a{9999999}", "repetitions"}}) {
     const auto made = Grammar::from_regex(pattern);
     ASSERT_FALSE(made.ok()) << pattern;
@@ -111,6 +113,9 @@ TEST(GrammarGbnf, WrongOnesEndInOneLine) {
                                    {"root ::= \"a\" ) ", "expected the end"},
                                    {"root ::= (\"a\"", "expected ')'"},
                                    {"root ::= \"\\q\"", "unknown escape"},
+                                   {"root ::= \"a\"{,2}", "line 1: expected a number of repetitions up to 1000000"},
+                                   {"root ::= \"a\"{2", "expected '}' after"},
+                                   {"root ::= \"a\"{3,1}", "got {3,1}, want the smaller number first"},
                                    {"root ::= ((a{1000}){1000}){1000}\na ::= \"\" a", "left recursion"}}) {
     const auto made = Grammar::from_gbnf(text);
     ASSERT_FALSE(made.ok()) << text;
