@@ -5,34 +5,17 @@ source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 build=$1/web-test
 what=$2
 
-skip() {
-  echo "skipped: $*"
-  exit 77
-}
+. "$source/../../tools/npm.sh"
 
-command -v npm > /dev/null || skip "npm is not installed (Debian packages: nodejs npm)"
-
-# node_modules is made anew only when what it is made from has changed.
 install() {
   mkdir -p "$build"
   find "$build" -mindepth 1 -maxdepth 1 ! -name node_modules ! -name stamp -exec rm -rf {} +
   tar -C "$source" --exclude=./node_modules --exclude=./dist -cf - . | tar -C "$build" -xf -
   cd "$build" || exit 1
-  sha256sum package.json package-lock.json .npmrc > stamp.new
-  if ! cmp -s stamp stamp.new; then
-    rm -f stamp
-    if ! npm ci --no-audit --no-fund; then
-      npm ping > /dev/null 2>&1 || skip "the npm registry cannot be reached"
-      exit 1
-    fi
-  fi
-  mv stamp.new stamp
+  install_modules
 }
 
-ready() {
-  [ -f "$build/stamp" ] || skip "test web.install did not run"
-  cd "$build" || exit 1
-}
+ready() { enter_modules "$build" web.install; }
 
 case $what in
   install) install ;;
@@ -60,13 +43,15 @@ case $what in
     [ -n "$chromium" ] || skip "no Chromium (Debian package: chromium)"
     XDG_CACHE_HOME=$build/cache "$1/hearth" serve "$source/../../models/ember" --port 0 > served.log 2>&1 &
     server=$!
-    trap 'kill $server' EXIT
+    trap 'kill $server 2> /dev/null' EXIT
     for _ in $(seq 100); do
       url=$(grep -o 'http://127.0.0.1:[0-9]*' served.log) && break
       sleep 0.2
     done
     [ -n "$url" ] || { cat served.log; exit 1; }
-    BASE_URL=$url/ CHROMIUM=$chromium node test/browser.mjs --shots "$build/shots-served"
+    BASE_URL=$url/ CHROMIUM=$chromium node test/browser.mjs --shots "$build/shots-served" || exit 1
+    kill $server
+    wait $server || { cat served.log; exit 1; }          # it ends in order, or a sanitizer says why not
     ;;
   *) echo "run.sh BUILD install|check|logic|fresh|browser|served" && exit 1 ;;
 esac

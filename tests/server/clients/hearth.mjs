@@ -1,9 +1,11 @@
 // A `hearth serve` of the embedded model for the length of a test file.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after } from 'node:test';
 
 const hearth = process.env.HEARTH;
 const root = process.env.HEARTH_ROOT;
+const kLongestEnd = 30_000;  // ms
 
 // {url, port, stop()}; `flags` go to the command line.
 export async function serve(...flags) {
@@ -24,7 +26,13 @@ export async function serve(...flags) {
     child.kill(signal);
     return stopped;
   };
-  after(() => child.kill('SIGKILL'));
+  // However a file leaves its server, it ends in order: a sanitizer's findings and leaks are in the code.
+  after(async () => {
+    const late = setTimeout(() => child.kill('SIGKILL'), kLongestEnd);
+    const { code, signal } = await stop();
+    clearTimeout(late);
+    assert.ok(code === 0, `hearth serve ended with ${code ?? signal}: ${errors}`);
+  });
   return { url: `http://127.0.0.1:${port}`, port, child, stop, stopped, errors: () => errors };
 }
 
