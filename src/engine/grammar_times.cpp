@@ -12,7 +12,8 @@ uint32_t peek(std::span<const uint32_t> text, size_t at) { return at < text.size
 Result<uint32_t> read_number(std::span<const uint32_t> text, size_t& at) {
   uint64_t value = 0;
   const size_t from = at;
-  for (; peek(text, at) >= '0' && peek(text, at) <= '9' && value <= kMaxTimes; ++at) value = value * 10 + (text[at] - '0');
+  for (; peek(text, at) >= '0' && peek(text, at) <= '9' && value <= kMaxTimes; ++at)
+    value = value * 10 + (text[at] - '0');
   if (at == from || value > kMaxTimes) return error("expected a number of repetitions up to {}", kMaxTimes);
   return static_cast<uint32_t>(value);
 }

@@ -11,8 +11,8 @@ struct Times {
   uint32_t min = 0, max = kNoLimit;
 };
 
-// Reads on from `at`, behind the opening brace, until behind the closing one; a failure leaves `at` where it was seen and
-// says what is wrong, not where.
+// Reads on from `at`, behind the opening brace, until behind the closing one. A failure leaves `at` where it was seen
+// and says what is wrong, not where.
 Result<Times> read_times(std::span<const uint32_t> text, size_t& at);
 
 }  // namespace hearth::grammar

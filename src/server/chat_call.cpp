@@ -149,8 +149,8 @@ void choose_and_run(Services& services, const std::string& model, Prepare prepar
       });
 }
 
-void run_chat(Services& services, const HttpRequest& request, ChatCall call, ChatWay way, std::shared_ptr<HttpReply> reply,
-              std::function<void(HttpReply&, const ApiError&)> refuse) {
+void run_chat(Services& services, const HttpRequest& request, ChatCall call, ChatWay way,
+              std::shared_ptr<HttpReply> reply, std::function<void(HttpReply&, const ApiError&)> refuse) {
   call.request.client = client_of(request);
   const std::string model = call.model;
   const auto prepare = [call = std::move(call), way = std::move(way)](Chosen chosen) -> ApiResult<AnswerOrder> {

@@ -75,7 +75,7 @@ struct ChatWay {
   std::function<std::unique_ptr<ApiDialect>()> dialect;
 };
 // choose_and_run() with prepare_chat(), for the client that sent `request`.
-void run_chat(Services& services, const HttpRequest& request, ChatCall call, ChatWay way, std::shared_ptr<HttpReply> reply,
-              std::function<void(HttpReply&, const ApiError&)> refuse = send_error);
+void run_chat(Services& services, const HttpRequest& request, ChatCall call, ChatWay way,
+              std::shared_ptr<HttpReply> reply, std::function<void(HttpReply&, const ApiError&)> refuse = send_error);
 
 }  // namespace hearth

@@ -156,7 +156,8 @@ void answer_messages(Services& services, HttpRequest request, std::shared_ptr<Ht
   auto read = read_messages_body(*body, MaxTokens::needed);
   if (!read) return refuse_message(*reply, read.failure());
   const auto dialect = [] { return std::make_unique<MessageDialect>(); };
-  run_chat(services, request, std::move(read->call), {kPath, "msg_", read->delivery, dialect}, std::move(reply), refuse_message);
+  run_chat(services, request, std::move(read->call), {kPath, "msg_", read->delivery, dialect}, std::move(reply),
+           refuse_message);
 }
 
 void answer_count(Services& services, HttpRequest request, std::shared_ptr<HttpReply> reply) {
