@@ -148,6 +148,7 @@ TEST(Cli, bakes_a_file_that_runs) {
   const Ran baked = hearth({"bake", kEmber, "-o", file});
   EXPECT_EQ(baked.exit, 0) << baked.err;
   EXPECT_EQ(baked.err, "");
+  EXPECT_NE(baked.out.find("code in "), std::string::npos) << baked.out;
   const Ran ran = hearth({"run", file, "-p", "What is the capital of Japan?", "--temp", "0"});
   EXPECT_NE(ran.out.find("Tokyo"), std::string::npos) << ran.err;
   const Ran shown = hearth({"show", file, "--json"});
