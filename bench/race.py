@@ -153,6 +153,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="GGUF files; both sides read the same")
     parser.add_argument("--hearth", default=str(ROOT / "build" / "hearth"), help="default: build/hearth")
+    parser.add_argument("--hearth-flags", default="", metavar="FLAGS", help="for hearth alone, as '--target x86-64-v3'")
     parser.add_argument("--llama-bench", action="append", default=[], metavar="[NAME=]PATH[ FLAGS]",
                         help="a llama-bench, perhaps with a name and its own flags: 'ik=/path/llama-bench -rtr 1'; may be repeated")
     parser.add_argument("--node", metavar="FOLDER", help="race node-llama-cpp as installed in FOLDER")
@@ -191,7 +192,7 @@ def main():
     for model in args.models:
         if not Path(model).is_file():
             fail(f"'{model}' is no file")
-    ours, sides = Bench("hearth", [args.hearth, "bench"], []), others(args)
+    ours, sides = Bench("hearth", [args.hearth, "bench"], shlex.split(args.hearth_flags)), others(args)
     tests = [(p, 0) for p in args.p if p > 0] + [(0, n) for n in args.n if n > 0]
     rows, notes = [], []
     for model in args.models:
