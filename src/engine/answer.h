@@ -63,8 +63,8 @@ class AnswerState {
 
   int64_t count() const { return timing.new_tokens; }
   bool is_end(int32_t id) const;
-  int32_t sample(std::span<const float> logits, std::span<const uint32_t> allowed) {
-    return sampler_.sample(logits, history_, static_cast<uint64_t>(count()), allowed);
+  int32_t sample(const Logits& row, std::span<const uint32_t> allowed) {
+    return sampler_.sample(row, history_, static_cast<uint64_t>(count()), allowed);
   }
 
   Timing timing;

@@ -5,6 +5,7 @@
 #include "engine/answer.h"
 #include "engine/draft.h"
 #include "engine/pages.h"
+#include "engine/sampler.h"
 #include "engine/step.h"
 
 namespace hearth {
@@ -40,6 +41,7 @@ class DraftModel : public Drafter {
 
   Step step_;
   Pages pages_;
+  Sampler greedy_{SamplerOptions{.temperature = 0}};
   std::map<uint64_t, Track> tracks_;     // by sequence
   uint64_t tick_ = 0;
   double round_ms_ = 0;                  // of rounds in which nobody had to catch up, decaying mean
@@ -113,8 +115,7 @@ Result<Done> DraftModel::advance(std::vector<Work>& works) {
       Work& work = *taken[i];
       work.track->ids.insert(work.track->ids.end(), parts[i].ids.begin(), parts[i].ids.end());
       if (parts[i].wanted == 0) continue;
-      const auto logits = step_.logits().subspan(row++ * limits.vocabulary, limits.vocabulary);
-      const auto id = static_cast<int32_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+      const int32_t id = greedy_.sample(step_.logits().row(row++), {}, 0);
       work.job->draft.push_back(id);
       work.ids.push_back(id);
       std::erase(open, &work);

@@ -347,7 +347,7 @@ Result<Done> Engine::Impl::each_row(std::span<const int32_t> ids,
       const StepPart part{.ids = ids.subspan(first, count), .first = static_cast<int64_t>(first), .pages = held,
                           .wanted = static_cast<int64_t>(count)};
       TRY_DONE(step.run({&part, 1}));
-      on_rows(static_cast<int64_t>(first), step.logits());
+      on_rows(static_cast<int64_t>(first), step.logits().values);
     }
     return Done{};
   };

@@ -66,19 +66,19 @@ struct Engine::Impl {
   bool choose_lengths(std::span<const std::shared_ptr<Sequence>> drafted, std::vector<DraftJob>& jobs);
   Result<Done> compute(const Schedule& plan);
   void fail(const Schedule& plan, const std::string& error);
-  void take(const Slice& slice, std::span<const float> logits, std::span<const float> hidden);
+  void take(const Slice& slice, const Logits& logits, std::span<const float> hidden);
   void take_prompt_logprobs(Sequence& sequence, int64_t end, std::span<const float> logits);
   void pool(const Slice& slice, std::span<const float> hidden);
-  void answer(Sequence& sequence, std::span<const float> logits);
+  void answer(Sequence& sequence, const Logits& logits);
   struct Said {
     Finish finish = Finish::none;
     std::string error;
   };
   Said append(Sequence& sequence, int32_t id);
   Said append_forced(Sequence& sequence);
-  Said append_sampled(Sequence& sequence, std::span<const float> logits);
+  Said append_sampled(Sequence& sequence, const Logits& row);
   Said fit(Sequence& sequence);
-  Result<int32_t> choose(Sequence& sequence, std::span<const float> logits);
+  Result<int32_t> choose(Sequence& sequence, const Logits& row);
 };
 
 }  // namespace hearth

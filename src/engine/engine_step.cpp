@@ -56,11 +56,9 @@ bool Engine::Impl::run_step() {
   }
   size_t at = 0, hidden_at = 0;
   for (const Slice& slice : plan.slices) {
-    const size_t size = slice.wanted * card.vocabulary;
     const size_t hidden_size = slice.embeds * step.limits().hidden;
-    const std::span<const float> logits = step.logits(), hidden = step.embeddings();
-    take(slice, logits.subspan(at, size), hidden.subspan(hidden_at, hidden_size));
-    at += size;
+    take(slice, step.logits().part(at, slice.wanted), step.embeddings().subspan(hidden_at, hidden_size));
+    at += slice.wanted;
     hidden_at += hidden_size;
   }
   if (gate && !has_prompts && (has_drafts || draft_ms > 0)) {
@@ -127,12 +125,12 @@ void Engine::Impl::pool(const Slice& slice, std::span<const float> hidden) {
 }
 
 // What a slice's rows say of its sequence.
-void Engine::Impl::take(const Slice& slice, std::span<const float> logits, std::span<const float> hidden) {
+void Engine::Impl::take(const Slice& slice, const Logits& logits, std::span<const float> hidden) {
   const std::shared_ptr<Sequence> kept = slice.sequence;
   Sequence& sequence = *kept;
   const auto drafts = static_cast<int64_t>(sequence.draft.size());
   const int64_t end = sequence.computed + slice.count - drafts;
-  if (sequence.wants_prompt_logprobs()) take_prompt_logprobs(sequence, end, logits);
+  if (sequence.wants_prompt_logprobs()) take_prompt_logprobs(sequence, end, logits.values);
   if (!sequence.is_answering) counts.prompt_tokens += slice.count;
   sequence.computed = end;
   scheduler.publish(sequence);
@@ -140,7 +138,7 @@ void Engine::Impl::take(const Slice& slice, std::span<const float> logits, std::
   if (sequence.left() > 0) return;
   sequence.is_answering = true;
   if (sequence.answer.answered == Clock::time_point{}) sequence.answer.answered = Clock::now();
-  const auto last_rows = logits.last((1 + drafts) * card.vocabulary);
+  const Logits last_rows = logits.last(1 + drafts);
   const auto followers = std::exchange(sequence.followers, {});
   for (const auto& follower : followers) {
     follower->answer.begun = sequence.answer.begun;
@@ -154,7 +152,7 @@ void Engine::Impl::take(const Slice& slice, std::span<const float> logits, std::
 }
 
 // Samples row by row while drafts turn out right; `logits`: of the last id, then of each draft.
-void Engine::Impl::answer(Sequence& sequence, std::span<const float> logits) {
+void Engine::Impl::answer(Sequence& sequence, const Logits& logits) {
   AnswerState& answer = sequence.answer;
   const std::vector<int32_t> draft = std::exchange(sequence.draft, {});
   const auto drafts = static_cast<int64_t>(draft.size());
@@ -167,7 +165,7 @@ void Engine::Impl::answer(Sequence& sequence, std::span<const float> logits) {
     const int64_t size = sequence.size();
     if (answer.count() == 0) said = append_forced(sequence);
     if (sequence.size() == size && said.finish == Finish::none) {
-      said = append_sampled(sequence, logits.subspan(right * card.vocabulary, card.vocabulary));
+      said = append_sampled(sequence, logits.row(right));
       if (said.finish == Finish::none) said = append_forced(sequence);
     }
     for (int64_t i = size; i < sequence.size() && on_track; ++i) {
@@ -226,19 +224,19 @@ Engine::Impl::Said Engine::Impl::append_forced(Sequence& sequence) {
   return {};
 }
 
-Engine::Impl::Said Engine::Impl::append_sampled(Sequence& sequence, std::span<const float> logits) {
-  const auto id = choose(sequence, logits);
+Engine::Impl::Said Engine::Impl::append_sampled(Sequence& sequence, const Logits& row) {
+  const auto id = choose(sequence, row);
   if (!id.ok()) return {Finish::failed, id.message()};
   const Said said = append(sequence, *id);
   const int top = sequence.request().top_logprobs;
-  if (top >= 0 && said.finish != Finish::end) sequence.answer.add(logprobs_of(logits, *id, top));
+  if (top >= 0 && said.finish != Finish::end) sequence.answer.add(logprobs_of(row.values, *id, top));
   return said;
 }
 
 // The next id, one that the grammar can take.
-Result<int32_t> Engine::Impl::choose(Sequence& sequence, std::span<const float> logits) {
+Result<int32_t> Engine::Impl::choose(Sequence& sequence, const Logits& row) {
   AnswerState& answer = sequence.answer;
-  if (!answer.grammar) return answer.sample(logits, {});
+  if (!answer.grammar) return answer.sample(row, {});
   GrammarState& grammar = *answer.grammar;
   mask.clear();                                  // anything goes
   const auto forbid = [&](int32_t id) {
@@ -253,7 +251,7 @@ Result<int32_t> Engine::Impl::choose(Sequence& sequence, std::span<const float> 
     for (const int32_t id : end_ids) forbid(id);
   }
   for (;;) {
-    const int32_t id = answer.sample(logits, mask);
+    const int32_t id = answer.sample(row, mask);
     const bool is_special = tokenizer->is_special(id);
     if (grammar.advance(id, is_special ? std::string(tokenizer->piece(id)) : grammars().bytes_of(id))) return id;
     if (grammar.is_active()) return error("engine: the grammar refuses token {}, which its mask allows", id);

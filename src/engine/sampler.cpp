@@ -1,5 +1,7 @@
 // Sampler: weights are integers (2^30 for the best token), so sums are exact and a draw is the same on every machine.
 //
+// Where peaks tell enough, only groups that matter are looked at; else all are scanned. Both ways give the same token.
+//
 // Nothing is copied unless logits must be changed. Top-k looks at candidates only: a bound that at least k logits reach
 // comes from the largest of some columns. Without top-k one pass weighs all; top-p then drops what all together cannot
 // reach its tail. Weights are products and sums of floats in a fixed order; this file is compiled without fused
@@ -10,24 +12,19 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <numeric>
+
+#include "engine/scan.h"
 
 namespace hearth {
 namespace {
 
-constexpr float kForbidden = -std::numeric_limits<float>::infinity();
-constexpr float kMost = std::numeric_limits<float>::max();  // what infinity counts as
-constexpr size_t kLanes = 16;                               // side by side, so that a compiler makes vectors of them
 constexpr size_t kBlock = 4 * kLanes;                       // tokens whose weights are summed together
 constexpr int kWeightBits = 30;
 constexpr int kBuckets = 256;
 constexpr float kBucketsPerNat = 8.0f;
 constexpr float kLog2e = 1.44269504f;
-constexpr size_t kColumns = 4;  // for each candidate wanted
-
-using Lanes = std::array<float, kLanes>;
 
 // 2^30 * 2^(-distance * scale), rounded; `scale` is log2(e) / temperature. What is no number weighs nothing.
 void weigh(const float* distances, float scale, uint32_t* weights) {
@@ -91,77 +88,6 @@ uint64_t random_bits(uint64_t seed, uint64_t step) {
   return mix(mix(seed + kGolden) + (step + 1) * kGolden);
 }
 
-// The largest, what is no number left out.
-float most_of(std::span<const float> logits) {
-  Lanes most;
-  most.fill(kForbidden);
-  size_t i = 0;
-  for (; i + kLanes <= logits.size(); i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane)
-      most[lane] = logits[i + lane] > most[lane] ? logits[i + lane] : most[lane];
-  }
-  float best = kForbidden;
-  for (const float value : most) best = value > best ? value : best;
-  for (; i < logits.size(); ++i) best = logits[i] > best ? logits[i] : best;
-  return best;
-}
-
-// Lowest id on ties.
-int32_t best_of(std::span<const float> logits) {
-  const float best = most_of(logits);
-  for (size_t i = 0; i + kLanes <= logits.size(); i += kLanes) {
-    int any = 0;
-    for (size_t lane = 0; lane < kLanes; ++lane) any |= logits[i + lane] == best;
-    if (any != 0)
-      return static_cast<int32_t>(std::find(logits.begin() + static_cast<ptrdiff_t>(i), logits.end(), best) -
-                                  logits.begin());
-  }
-  const auto rest = logits.end() - static_cast<ptrdiff_t>(logits.size() % kLanes);
-  const auto at = std::find(rest, logits.end(), best);
-  return at == logits.end() ? 0 : static_cast<int32_t>(at - logits.begin());
-}
-
-// The largest logits of columns, kColumns for each of `count` where there are enough.
-void columns_of(std::span<const float> logits, size_t count, std::vector<float>& most) {
-  const size_t rows = logits.size() / kLanes;
-  const size_t groups = std::clamp<size_t>((count * kColumns + kLanes - 1) / kLanes, 1, std::max<size_t>(rows, 1));
-  most.clear();
-  for (size_t group = 0; group < groups; ++group) {
-    Lanes column;
-    column.fill(kForbidden);
-    for (size_t row = rows * group / groups; row < rows * (group + 1) / groups; ++row) {
-      const float* next = logits.data() + row * kLanes;
-      for (size_t lane = 0; lane < kLanes; ++lane) column[lane] = next[lane] > column[lane] ? next[lane] : column[lane];
-    }
-    most.insert(most.end(), column.begin(), column.end());
-  }
-  most.insert(most.end(), logits.begin() + static_cast<ptrdiff_t>(rows * kLanes), logits.end());
-}
-
-// A bound that at least `count` of `values` reach; below all if they are too few. `values` change their places.
-float floor_of(std::vector<float>& values, size_t count) {
-  if (values.size() < count) return kForbidden;
-  for (float& value : values) value = value == value ? value : kForbidden;
-  std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(count) - 1, values.end(), std::greater<>());
-  return values[count - 1];
-}
-
-// Appends the ids whose logits are at least `least`.
-void collect(std::span<const float> logits, float least, std::vector<int32_t>& ids) {
-  size_t i = 0;
-  for (; i + kLanes <= logits.size(); i += kLanes) {
-    int any = 0;
-    for (size_t lane = 0; lane < kLanes; ++lane) any |= logits[i + lane] >= least;
-    if (any == 0) continue;
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      if (logits[i + lane] >= least) ids.push_back(static_cast<int32_t>(i + lane));
-    }
-  }
-  for (; i < logits.size(); ++i) {
-    if (logits[i] >= least) ids.push_back(static_cast<int32_t>(i));
-  }
-}
-
 // The best of the allowed ones; the first allowed one if nothing can be said of any.
 int32_t best_allowed(std::span<const float> logits, std::span<const uint32_t> allowed) {
   int32_t best = -1;
@@ -184,10 +110,6 @@ void forbid_others(std::span<const uint32_t> allowed, std::vector<float>& logits
 
 // Copies logits; what is no number is forbidden, infinity becomes the largest number.
 void copy_finite(std::span<const float> from, std::vector<float>& to) {
-  const auto finite = [](float value) {
-    const float bounded = value < kMost ? value : kMost;
-    return value == value ? bounded : kForbidden;
-  };
   to.resize(from.size());
   size_t i = 0;
   for (; i + kLanes <= from.size(); i += kLanes) {
@@ -196,34 +118,47 @@ void copy_finite(std::span<const float> from, std::vector<float>& to) {
   for (; i < from.size(); ++i) to[i] = finite(from[i]);
 }
 
-void apply_bias(const std::map<int32_t, float>& bias, std::vector<float>& logits) {
-  for (const auto& [id, value] : bias) {
-    if (id < 0 || id >= static_cast<int64_t>(logits.size())) continue;
-    const float sum = logits[id] + value;
-    logits[id] = sum == sum ? std::min(sum, kMost) : kForbidden;
-  }
-}
+// Ids whose logits bias and penalties change.
+struct Changed {
+  std::vector<int32_t> biased, window;  // the window's in order, as often as they were said
+};
 
-// Each distinct token of the window is punished once for being there and once per occurrence.
-void apply_penalties(const SamplerOptions& options, std::span<const int32_t> history, std::vector<float>& logits) {
-  if (options.repetition_penalty == 1 && options.frequency_penalty == 0 && options.presence_penalty == 0) return;
+Changed changed_by(const SamplerOptions& options, std::span<const int32_t> history, size_t vocabulary) {
+  Changed changed;
+  const auto add = [&](std::vector<int32_t>& ids, int32_t id) {
+    if (id >= 0 && id < static_cast<int64_t>(vocabulary)) ids.push_back(id);
+  };
+  for (const auto& [id, value] : options.logit_bias) add(changed.biased, id);
+  if (options.repetition_penalty == 1 && options.frequency_penalty == 0 && options.presence_penalty == 0) return changed;
   if (options.penalty_window >= 0 && history.size() > static_cast<size_t>(options.penalty_window)) {
     history = history.last(options.penalty_window);
   }
-  std::vector<int32_t> window(history.begin(), history.end());
-  std::sort(window.begin(), window.end());
+  for (const int32_t id : history) add(changed.window, id);
+  std::sort(changed.window.begin(), changed.window.end());
+  return changed;
+}
+
+// Bias first; then each distinct token of the window is punished once for being there and once per occurrence. `at`: an
+// id's logit.
+template <class At>
+void change(const SamplerOptions& options, const Changed& changed, const At& at) {
+  for (const int32_t id : changed.biased) {
+    const float sum = at(id) + options.logit_bias.at(id);
+    at(id) = sum == sum ? std::min(sum, kMost) : kForbidden;
+  }
+  const std::vector<int32_t>& window = changed.window;
   for (size_t i = 0; i < window.size();) {
     size_t next = i;
     while (next < window.size() && window[next] == window[i]) ++next;
     const int32_t id = window[i];
     const double count = static_cast<double>(next - i);
     i = next;
-    if (id < 0 || id >= static_cast<int64_t>(logits.size()) || logits[id] == kForbidden) continue;
-    double logit = logits[id];  // in double every product here is exact, so a fused multiply-add changes nothing
+    if (at(id) == kForbidden) continue;
+    double logit = at(id);  // in double every product here is exact, so a fused multiply-add changes nothing
     logit = logit > 0 ? logit / options.repetition_penalty : logit * options.repetition_penalty;
     logit -= count * options.frequency_penalty;
     logit -= options.presence_penalty;
-    logits[id] = static_cast<float>(logit);
+    at(id) = static_cast<float>(logit);
   }
 }
 
@@ -248,11 +183,24 @@ float reach_of(uint64_t least) {
   return near;
 }
 
+// Below all logits whose distance is, rounded, no larger than the floor's: which of them stay is not the floor's choice.
+float below(float floor, float best) {
+  constexpr float kLowest = std::numeric_limits<float>::lowest();
+  if (floor == kForbidden) return kLowest;
+  const float distance = std::nextafter(best - std::min(floor, kMost), -kForbidden);
+  return std::max(std::nextafter(best - distance, kForbidden), kLowest);
+}
+
 }  // namespace
 
 Sampler::Sampler(SamplerOptions options) : options_(std::move(options)) {
   if (options_.min_p > 0) farthest_ = reach_of(share(std::min(options_.min_p, 1.0f), uint64_t{1} << kWeightBits));
 }
+
+bool Sampler::is_greedy() const { return !(options_.temperature > 0) || options_.top_k == 1; }
+
+// Finite, so that the best weighs most.
+float Sampler::scale() const { return std::min(kLog2e / options_.temperature, 1e30f); }
 
 bool Sampler::changes_logits() const {
   return !options_.logit_bias.empty() || options_.repetition_penalty != 1 || options_.frequency_penalty != 0 ||
@@ -305,8 +253,13 @@ void Sampler::weigh_candidates(float scale) {
 
 void Sampler::gather(std::span<const float> logits, float best, float least) {
   ids_.clear();
-  collect(logits, least, ids_);
   distances_.clear();
+  if (logits.empty()) {
+    peaks_.gather(least, ids_, distances_);
+    for (float& distance : distances_) distance = best - distance;
+    return;
+  }
+  collect(logits, least, ids_);
   for (const int32_t id : ids_) distances_.push_back(best - std::min(logits[id], kMost));
 }
 
@@ -330,14 +283,13 @@ int32_t Sampler::draw_from_all(std::span<const float> logits, float best, float 
   return id;
 }
 
-// The candidates that top-k, top-p and min-p leave.
-void Sampler::choose_candidates(std::span<const float> logits, float best) {
+// The candidates that top-k, top-p and min-p leave; without logits, those that peaks_ leads to.
+void Sampler::choose_candidates(std::span<const float> logits, float best, bool has_top_k) {
   const auto k = static_cast<size_t>(std::max(options_.top_k, 0));
-  const bool has_top_k = k > 0 && k < logits.size();
   const float top_p = std::max(options_.top_p, 0.0f);
   uint64_t total = 0;
   if (has_top_k) {
-    gather(logits, best, std::max(floor_of(columns_, k), std::numeric_limits<float>::lowest()));
+    gather(logits, best, below(floor_of(columns_, k), best));
     if (k < ids_.size()) cut(k, nullptr);
   } else if (top_p < 1) {
     // Tokens lighter than the tail's share of one token cannot, all together, weigh more than the tail.
@@ -358,34 +310,70 @@ void Sampler::choose_candidates(std::span<const float> logits, float best) {
   if (options_.min_p > 0) keep([&](size_t i) { return distances_[i] <= farthest_; });
 }
 
-int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t step,
-                        std::span<const uint32_t> allowed) {
-  if (logits.empty()) return 0;
-  const bool is_greedy = !(options_.temperature > 0) || options_.top_k == 1;
-  if (is_greedy && !changes_logits()) return allowed.empty() ? best_of(logits) : best_allowed(logits, allowed);
-  if (changes_logits() || !allowed.empty()) {
-    copy_finite(logits, logits_);
-    apply_bias(options_.logit_bias, logits_);
-    apply_penalties(options_, history, logits_);
-    if (!allowed.empty()) forbid_others(allowed, logits_);
-    logits = logits_;
-  }
-  if (is_greedy) return allowed.empty() ? best_of(logits) : best_allowed(logits, allowed);
-  const bool has_top_k = options_.top_k > 0 && static_cast<size_t>(options_.top_k) < logits.size();
-  if (has_top_k) columns_of(logits, static_cast<size_t>(options_.top_k), columns_);
-  const float best = std::min(has_top_k ? most_of(columns_) : most_of(logits), kMost);
-  if (best == kForbidden) return allowed.empty() ? 0 : best_allowed(logits, allowed);
-
-  const uint64_t random = random_bits(options_.seed, step);
-  const float scale = std::min(kLog2e / options_.temperature, 1e30f);  // finite, so that the best weighs most
-  if (!has_top_k && !(options_.top_p < 1) && !(options_.min_p > 0)) return draw_from_all(logits, best, scale, random);
-  choose_candidates(logits, best);
+int32_t Sampler::draw_candidate(float scale, uint64_t random) {
   weigh_candidates(scale);
   const uint64_t total = std::accumulate(weights_.begin(), weights_.end(), uint64_t{0});
   auto draw = static_cast<uint64_t>((static_cast<unsigned __int128>(random) * total) >> 64);
   size_t i = 0;
   while (draw >= weights_[i]) draw -= weights_[i++];
   return ids_[i];
+}
+
+// Nothing where all logits are needed, or where the best is none that a bound can be taken from.
+std::optional<int32_t> Sampler::sample_by_peaks(const Logits& row, std::span<const int32_t> history, uint64_t step,
+                                                std::span<const uint32_t> allowed) {
+  const bool has_top_k = options_.top_k > 0 && static_cast<size_t>(options_.top_k) < row.values.size();
+  if (!is_greedy() && has_top_k && static_cast<size_t>(options_.top_k) > row.peaks.size() / 2) return std::nullopt;
+  if (!is_greedy() && !has_top_k && (options_.top_p < 1 || !(options_.min_p > 0))) return std::nullopt;
+  peaks_.show(row.values, row.peaks);
+  if (changes_logits()) {
+    const Changed changed = changed_by(options_, history, row.values.size());
+    std::vector<int32_t> ids = changed.biased;
+    ids.insert(ids.end(), changed.window.begin(), changed.window.end());
+    peaks_.copy_groups_of(ids);
+    change(options_, changed, [&](int32_t id) -> float& { return peaks_.at(id); });
+  }
+  if (is_greedy() && !allowed.empty()) {
+    const int32_t id = peaks_.best_allowed(allowed);
+    return id < 0 ? std::nullopt : std::optional(id);
+  }
+  peaks_.take_in(allowed);
+  if (has_top_k && !is_greedy()) columns_of(peaks_.peaks(), static_cast<size_t>(options_.top_k), columns_);
+  const float best = most_of(has_top_k && !is_greedy() ? std::span<const float>(columns_) : peaks_.peaks());
+  if (!(best > kForbidden && best < kMost)) return std::nullopt;
+  if (is_greedy()) return peaks_.find(best);
+  choose_candidates({}, best, has_top_k);
+  return draw_candidate(scale(), random_bits(options_.seed, step));
+}
+
+int32_t Sampler::sample(const Logits& row, std::span<const int32_t> history, uint64_t step,
+                        std::span<const uint32_t> allowed) {
+  if (!row.peaks.empty() && !row.values.empty()) {
+    if (const auto id = sample_by_peaks(row, history, step, allowed)) return *id;
+  }
+  return sample(row.values, history, step, allowed);
+}
+
+int32_t Sampler::sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t step,
+                        std::span<const uint32_t> allowed) {
+  if (logits.empty()) return 0;
+  if (is_greedy() && !changes_logits()) return allowed.empty() ? best_of(logits) : best_allowed(logits, allowed);
+  if (changes_logits() || !allowed.empty()) {
+    copy_finite(logits, logits_);
+    change(options_, changed_by(options_, history, logits.size()), [&](int32_t id) -> float& { return logits_[id]; });
+    if (!allowed.empty()) forbid_others(allowed, logits_);
+    logits = logits_;
+  }
+  if (is_greedy()) return allowed.empty() ? best_of(logits) : best_allowed(logits, allowed);
+  const bool has_top_k = options_.top_k > 0 && static_cast<size_t>(options_.top_k) < logits.size();
+  if (has_top_k) columns_of(logits, static_cast<size_t>(options_.top_k), columns_);
+  const float best = std::min(has_top_k ? most_of(columns_) : most_of(logits), kMost);
+  if (best == kForbidden) return allowed.empty() ? 0 : best_allowed(logits, allowed);
+
+  const uint64_t random = random_bits(options_.seed, step);
+  if (!has_top_k && !(options_.top_p < 1) && !(options_.min_p > 0)) return draw_from_all(logits, best, scale(), random);
+  choose_candidates(logits, best, has_top_k);
+  return draw_candidate(scale(), random);
 }
 
 }  // namespace hearth

@@ -7,8 +7,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
+
+#include "engine/logits.h"
+#include "engine/peaks.h"
 
 namespace hearth {
 
@@ -31,11 +35,19 @@ class Sampler {
   // `allowed`: a bit a token (id % 32 of word id / 32); others are never drawn. Empty: all are allowed.
   int32_t sample(std::span<const float> logits, std::span<const int32_t> history, uint64_t step,
                  std::span<const uint32_t> allowed = {});
+  // The same token for one row with peaks, without looking at all of it where the options allow.
+  int32_t sample(const Logits& row, std::span<const int32_t> history, uint64_t step,
+                 std::span<const uint32_t> allowed = {});
 
  private:
+  bool is_greedy() const;
+  float scale() const;
   bool changes_logits() const;
   int32_t draw_from_all(std::span<const float> logits, float best, float scale, uint64_t random);
-  void choose_candidates(std::span<const float> logits, float best);
+  int32_t draw_candidate(float scale, uint64_t random);
+  std::optional<int32_t> sample_by_peaks(const Logits& row, std::span<const int32_t> history, uint64_t step,
+                                         std::span<const uint32_t> allowed);
+  void choose_candidates(std::span<const float> logits, float best, bool has_top_k);
   void gather(std::span<const float> logits, float best, float least);
   void weigh_candidates(float scale);
   void cut(uint64_t amount, const uint32_t* weights);
@@ -44,6 +56,7 @@ class Sampler {
 
   SamplerOptions options_;
   float farthest_ = 64;            // of min-p: how far below the best a token may be
+  PeakRow peaks_;
   std::vector<float> logits_;      // changed ones
   std::vector<int32_t> ids_;       // candidates, ascending
   std::vector<float> distances_;   // how far they are below the best

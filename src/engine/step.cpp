@@ -9,6 +9,8 @@
 namespace hearth {
 namespace {
 
+constexpr auto kPeakGroup = static_cast<int64_t>(kPeakColumns);
+
 const SizeRecord* find_size(const Interface& interface, const std::string& name) {
   for (const SizeRecord& size : interface.sizes) {
     if (size.name == name) return &size;
@@ -22,6 +24,13 @@ const BufferRecord* find_buffer(const Interface& interface, const std::string& n
     if (outside && buffer.name == name) return &buffer;
   }
   return nullptr;
+}
+
+// Outputs are read where they lie.
+Result<Done> check_place(const BufferRecord& output) {
+  if (output.dtype == DType::f32 && output.offset % static_cast<int64_t>(sizeof(float)) == 0) return Done{};
+  return error("engine: the artifact's '{}' is {} at byte {}, want f32 at a multiple of 4", output.name, name_of(output.dtype),
+               output.offset);
 }
 
 // "embeds * 384" or "384 * embeds" -> 384
@@ -57,9 +66,17 @@ Result<StepLimits> step_limits(const Interface& interface) {
                  "least 1 of each", limits.tokens, limits.rows, limits.sequences, limits.table, limits.page_tokens,
                  limits.vocabulary);
   }
+  TRY_DONE(check_place(*find_buffer(interface, "logits")));
+  if (const BufferRecord* peaks = find_buffer(interface, "peaks")) {
+    TRY_DONE(check_place(*peaks));
+    limits.peaks = (limits.vocabulary + kPeakGroup - 1) / kPeakGroup;
+    if (factor_beside(peaks->elements, "rows") != limits.peaks)
+      return error("engine: the artifact's 'peaks' has '{}' elements, want rows * {}", peaks->elements, limits.peaks);
+  }
   const SizeRecord* embeds = find_size(interface, "embeds");
   const BufferRecord* hidden = find_buffer(interface, "hidden");
   if (embeds != nullptr && hidden != nullptr && find_buffer(interface, "embed_rows") != nullptr) {
+    TRY_DONE(check_place(*hidden));
     limits.embeds = std::min(limits.tokens, embeds->at_most);
     limits.hidden = factor_beside(hidden->elements, "embeds");
     if (limits.hidden < 1) return error("engine: the artifact's 'hidden' has '{}' elements, want embeds * a number", hidden->elements);
@@ -124,6 +141,12 @@ Result<Done> Step::write_table(std::span<const StepPart> parts) {
   return write("page_table", numbers_);
 }
 
+Result<std::span<const float>> Step::view(const char* buffer, int64_t count) {
+  if (count == 0) return std::span<const float>();
+  TRY(const Bytes bytes, executable_.view(buffer, static_cast<uint64_t>(count) * sizeof(float)));
+  return std::span(reinterpret_cast<const float*>(bytes.data()), static_cast<size_t>(count));
+}
+
 Result<Done> Step::run(std::span<const StepPart> parts) {
   tokens_ = rows_ = embed_rows_ = table_ = 0;
   for (const StepPart& part : parts) {
@@ -142,10 +165,10 @@ Result<Done> Step::run(std::span<const StepPart> parts) {
   SizeValues sizes = {{"tokens", tokens_}, {"rows", rows_}, {"seqs", static_cast<int64_t>(parts.size())}, {"table", table_}};
   if (limits_.embeds > 0) sizes["embeds"] = embed_rows_;
   TRY_DONE(executable_.run(sizes));
-  logits_.resize(rows_ * limits_.vocabulary);
-  if (rows_ > 0) TRY_DONE(executable_.read("logits", std::as_writable_bytes(std::span<float>(logits_))));
-  embeddings_.resize(embed_rows_ * limits_.hidden);
-  if (embed_rows_ > 0) TRY_DONE(executable_.read("hidden", std::as_writable_bytes(std::span<float>(embeddings_))));
+  logits_.rows = static_cast<size_t>(rows_);
+  TRY(logits_.values, view("logits", rows_ * limits_.vocabulary));
+  TRY(logits_.peaks, view("peaks", rows_ * limits_.peaks));
+  TRY(embeddings_, view("hidden", embed_rows_ * limits_.hidden));
   return Done{};
 }
 

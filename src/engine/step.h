@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/logits.h"
 #include "runtime/executable.h"
 
 namespace hearth {
@@ -19,6 +20,7 @@ struct StepLimits {
   int64_t table = 1;             // pages a sequence may have
   int64_t page_tokens = 16;
   int64_t vocabulary = 0;
+  int64_t peaks = 0;             // of a row's logits; 0: the artifact gives none
   int64_t embeds = 0;            // rows of hidden states a step; 0: the artifact gives none
   int64_t hidden = 0;
   int64_t adapters = 0, rank = 0;        // most LoRA adapters and their largest rank; 0: rows cannot name any
@@ -48,20 +50,23 @@ class Step {
 
   // At most limits().tokens rows in limits().sequences parts, at most limits().rows of them wanted.
   Result<Done> run(std::span<const StepPart> parts);
-  // Of the last run, in the order of the parts: [wanted, vocabulary] and [embeds, hidden].
-  std::span<float> logits() { return logits_; }
+  // Of the last run, in the order of the parts: `wanted` rows of logits and [embeds, hidden]. Where the host sees the device's
+  // memory they lie there: valid until the next run.
+  const Logits& logits() const { return logits_; }
   std::span<const float> embeddings() const { return embeddings_; }
 
  private:
   Result<Done> write(const char* buffer, std::span<const int32_t> numbers);
   Result<Done> write_rows(std::span<const StepPart> parts);
   Result<Done> write_table(std::span<const StepPart> parts);
+  Result<std::span<const float>> view(const char* buffer, int64_t count);
 
   Executable executable_;
   StepLimits limits_;
   int64_t rows_ = 0, embed_rows_ = 0, tokens_ = 0, table_ = 0;   // of this run
   std::vector<int32_t> numbers_;         // reused for each input
-  std::vector<float> logits_, embeddings_;
+  Logits logits_;
+  std::span<const float> embeddings_;
 };
 
 }  // namespace hearth

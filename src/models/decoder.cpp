@@ -11,6 +11,8 @@
 namespace hearth {
 namespace {
 
+constexpr int64_t kPeakColumns = 16;       // docs/STEP.md
+
 // Builds one graph; members are what every layer needs.
 class Decoder {
  public:
@@ -26,7 +28,9 @@ class Decoder {
     }
     const auto finished = [&](Value rows) { return norm(b_("select_rows", {x, rows}), "model.norm.weight", c_.hidden); };
     const std::string head = c_.tied ? "model.embed_tokens" : "lm_head";
-    b_.graph.outputs.push_back({"logits", b_("matmul", {finished(logit_rows_), matrix(head, c_.vocabulary, c_.hidden)})});
+    const Value logits = b_("matmul", {finished(logit_rows_), matrix(head, c_.vocabulary, c_.hidden)});
+    b_.graph.outputs.push_back({"logits", logits});
+    b_.graph.outputs.push_back({"peaks", b_("group_max", {logits}, {{"columns", kPeakColumns}})});
     b_.graph.outputs.push_back({"hidden", finished(embed_rows_)});
     for (const Output& state : states_) b_.graph.outputs.push_back(state);
 

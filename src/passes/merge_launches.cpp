@@ -1,10 +1,13 @@
 // merge_launches: neighbouring kernels over the same extent that do not touch each other's results -> one kernel, one barrier less.
+// A product takes in a kernel behind it too that reads its results, if each iteration reads only what that iteration wrote.
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "base/check.h"
 #include "ir/rewrite.h"
+#include "passes/own_columns.h"
 #include "passes/pass.h"
 
 namespace hearth {
@@ -39,12 +42,31 @@ bool has_independent_loop(const Stmt& stmt) {
   return std::any_of(stmt->children.begin(), stmt->children.end(), has_independent_loop);
 }
 
-bool may_merge(const Kernel& kernel) { return is_plain_parallel(kernel) && !has_independent_loop(kernel.body); }
+bool is_product(const Kernel& kernel) { return has_independent_loop(kernel.body); }
 
 struct Part {
   Kernel kernel;
   Launch launch;
 };
+
+// Does each iteration of `b` touch only such elements of what `a` touches too as the same iteration of `a` does?
+bool stays_in_columns(const Part& a, const Part& b) {
+  for (size_t i = 0; i < a.launch.buffers.size(); ++i)
+    for (size_t j = 0; j < b.launch.buffers.size(); ++j) {
+      if (a.launch.buffers[i] != b.launch.buffers[j]) continue;
+      if (a.kernel.params[i].access == Access::read && b.kernel.params[j].access == Access::read) continue;
+      const int64_t columns = own_columns(a.kernel.body, a.kernel.params[i].buffer);
+      if (columns == 0 || columns != own_columns(b.kernel.body, b.kernel.params[j].buffer)) return false;
+    }
+  return true;
+}
+
+bool fit(const Part& a, const Part& b) {
+  if (!is_plain_parallel(a.kernel) || !is_plain_parallel(b.kernel) || !(a.kernel.extent == b.kernel.extent)) return false;
+  if (is_product(b.kernel)) return false;
+  const bool conflicts = conflict(uses_of(a.kernel, a.launch), uses_of(b.kernel, b.launch));
+  return is_product(a.kernel) ? conflicts && stays_in_columns(a, b) : !conflicts;
+}
 
 Part merge(const Part& a, const Part& b) {
   Part merged = a;
@@ -52,7 +74,9 @@ Part merge(const Part& a, const Part& b) {
   for (size_t i = 0; i < b.kernel.params.size(); ++i) {
     const auto known = std::find(merged.launch.buffers.begin(), merged.launch.buffers.end(), b.launch.buffers[i]);
     if (known != merged.launch.buffers.end()) {
-      renamed[b.kernel.params[i].buffer] = merged.kernel.params[static_cast<size_t>(known - merged.launch.buffers.begin())].buffer;
+      KernelParam& same = merged.kernel.params[static_cast<size_t>(known - merged.launch.buffers.begin())];
+      if (same.access != b.kernel.params[i].access) same.access = Access::read_write;
+      renamed[b.kernel.params[i].buffer] = same.buffer;
       continue;
     }
     const Buffer buffer = global_buffer(fmt::format("b{}", merged.kernel.params.size()), b.kernel.params[i].buffer->dtype);
@@ -76,10 +100,7 @@ Program merge_launches(const Program& program, const Target&) {
     const Kernel* kernel = program.find_kernel(launch.variants[0].kernel);
     CHECK(kernel && launch.variants.size() == 1, "merge_launches runs before variants are made");
     const Part part{*kernel, launch};
-    const bool fits = !parts.empty() && may_merge(parts.back().kernel) && may_merge(part.kernel) &&
-                      parts.back().kernel.extent == part.kernel.extent &&
-                      !conflict(uses_of(parts.back().kernel, parts.back().launch), uses_of(part.kernel, part.launch));
-    if (fits) parts.back() = merge(parts.back(), part);
+    if (!parts.empty() && fit(parts.back(), part)) parts.back() = merge(parts.back(), part);
     else parts.push_back(part);
   }
   Program result = program;

@@ -44,6 +44,8 @@ class Device {
   virtual Result<Memory> adopt(Bytes weights) = 0;                // makes mapped host bytes readable (CPU: no copy)
   virtual Result<Done> upload(Memory to, uint64_t offset, Bytes from) = 0;
   virtual Result<Done> download(Memory from, uint64_t offset, std::span<std::byte> to) = 0;
+  // Where the host reads this memory itself, once launches have ended; null: it cannot, only download() tells.
+  virtual const std::byte* host_address(Memory /*memory*/) const { return nullptr; }
   virtual Result<Done> copy(Memory memory, uint64_t from, uint64_t to, uint64_t bytes) = 0;      // inside it, not overlapping
   // Can this machine run code that needs these? An error names what is missing.
   virtual Result<Done> can_run(const std::string& /*arch*/, const std::string& /*features*/) { return Done{}; }

@@ -16,6 +16,7 @@ struct Buffer {
   Formula elements;
   Memory memory;  // where its elements live and how many bytes may be used
   uint64_t page_bytes = 0;  // of a state: what one page more would take
+  std::vector<std::byte> seen;  // what view() copied
 };
 
 struct Variant {
@@ -88,7 +89,8 @@ struct Executable::Impl {
   Result<Resolved> resolve(std::vector<int64_t> sizes) const;
   Result<const Resolved*> find_or_resolve(const std::vector<int64_t>& sizes);
   Result<Done> run_counted(const Resolved& list);
-  Result<const Buffer*> find(const std::string& name) const;
+  Result<Buffer*> find(const std::string& name);
+  Result<Buffer*> find_to_read(const std::string& name, uint64_t bytes, uint64_t byte_offset);
 };
 
 // Upper bounds, with the fixed sizes at their values.
@@ -137,7 +139,7 @@ Result<Done> Executable::Impl::lay_buffers() {
   TRY(const Memory arena, own(static_cast<uint64_t>(interface().arena_bytes)));
   for (const BufferRecord& record : interface().buffers) {
     TRY(Formula elements, Formula::parse(record.elements, names));
-    buffers.push_back({std::move(elements), {}});
+    buffers.push_back({std::move(elements), {}, 0, {}});
     TRY(const uint64_t bytes, bytes_of_buffer(buffers.size() - 1, most));
     Memory& memory = buffers.back().memory;
     if (record.role == BufferRole::weight) {
@@ -301,7 +303,7 @@ Result<Done> Executable::run(const SizeValues& sizes) {
   return impl_->device->launch(list->calls, list->sizes);
 }
 
-Result<const Buffer*> Executable::Impl::find(const std::string& name) const {
+Result<Buffer*> Executable::Impl::find(const std::string& name) {
   for (size_t i = 0; i < buffers.size(); ++i) {
     const BufferRecord& record = interface().buffers[i];
     if (record.name != name) continue;
@@ -332,13 +334,27 @@ Result<Done> Executable::write(const std::string& buffer, Bytes data, uint64_t b
   return impl_->device->upload(found->memory, byte_offset, data);
 }
 
-Result<Done> Executable::read(const std::string& buffer, std::span<std::byte> data, uint64_t byte_offset) {
-  TRY(const Buffer* found, impl_->find(buffer));
-  if (byte_offset > found->memory.bytes || data.size() > found->memory.bytes - byte_offset)
-    return error("runtime: buffer '{}': got {} bytes at {}, want them inside its {}", buffer, data.size(), byte_offset,
+Result<Buffer*> Executable::Impl::find_to_read(const std::string& name, uint64_t bytes, uint64_t byte_offset) {
+  TRY(Buffer* found, find(name));
+  if (byte_offset > found->memory.bytes || bytes > found->memory.bytes - byte_offset)
+    return error("runtime: buffer '{}': got {} bytes at {}, want them inside its {}", name, bytes, byte_offset,
                  found->memory.bytes);
-  TRY_DONE(impl_->device->synchronize());
+  TRY_DONE(device->synchronize());
+  return found;
+}
+
+Result<Done> Executable::read(const std::string& buffer, std::span<std::byte> data, uint64_t byte_offset) {
+  TRY(const Buffer* found, impl_->find_to_read(buffer, data.size(), byte_offset));
   return impl_->device->download(found->memory, byte_offset, data);
+}
+
+Result<Bytes> Executable::view(const std::string& buffer, uint64_t bytes, uint64_t byte_offset) {
+  TRY(Buffer* found, impl_->find_to_read(buffer, bytes, byte_offset));
+  const std::byte* address = impl_->device->host_address(found->memory);
+  if (address) return Bytes{address + byte_offset, bytes};
+  found->seen.resize(bytes);
+  TRY_DONE(impl_->device->download(found->memory, byte_offset, found->seen));
+  return Bytes{found->seen};
 }
 
 void Executable::enable_profile(bool on) {

@@ -27,6 +27,9 @@ class Executable {
   // Copies into / out of an input, output or state buffer at a byte offset. Sizes are checked.
   Result<Done> write(const std::string& buffer, Bytes data, uint64_t byte_offset = 0);
   Result<Done> read(const std::string& buffer, std::span<std::byte> data, uint64_t byte_offset = 0);
+  // The same bytes where they lie if the host sees the device's memory, else a copy of them: valid until the next run, write or
+  // view of this buffer.
+  Result<Bytes> view(const std::string& buffer, uint64_t bytes, uint64_t byte_offset = 0);
   // Copies a page of every state that has one for each of `pages`.
   Result<Done> copy_page(int64_t from, int64_t to);
   // Runs every launch. Every size of the interface must be given here or in `fixed`, within its bounds.

@@ -185,10 +185,116 @@ TEST(Sampler, allows_only_what_the_mask_says) {
   }
 }
 
+// What a step gives beside its logits.
+std::vector<float> peaks_of(const std::vector<float>& logits) {
+  std::vector<float> peaks((logits.size() + kPeakColumns - 1) / kPeakColumns, -std::numeric_limits<float>::infinity());
+  for (size_t i = 0; i < logits.size(); ++i)
+    peaks[i / kPeakColumns] = logits[i] > peaks[i / kPeakColumns] ? logits[i] : peaks[i / kPeakColumns];
+  return peaks;
+}
+
+// Few or many values, so that there are ties; with what is no number and infinities of either sign.
+std::vector<float> odd_logits(std::mt19937& random) {
+  const auto up_to = [&](unsigned most) { return random() % (most + 1); };
+  std::vector<float> logits = noise(1 + up_to(up_to(3) == 0 ? 40 : 3000), 0.1f + static_cast<float>(up_to(60)) / 10, random());
+  const unsigned kind = up_to(9);
+  const float step = kind < 4 ? 0.5f : kind < 6 ? 2.0f : 0.0f, shift = static_cast<float>(up_to(2)) * 20 - 20;
+  const float infinity = std::numeric_limits<float>::infinity(), most = std::numeric_limits<float>::max();
+  const float specials[] = {NAN, -infinity, infinity, most, -most, 0.0f, -0.0f};
+  for (float& logit : logits) {
+    logit = (step > 0 ? std::round(logit / step) * step : logit) + shift;
+    if (kind == 7 && up_to(3) == 0) logit = specials[up_to(1)];
+    if (kind == 8 && up_to(20) == 0) logit = specials[up_to(6)];
+    if (kind == 9 && up_to(50) > 0) logit = specials[up_to(1)];
+  }
+  return logits;
+}
+
+SamplerOptions odd_options(std::mt19937& random, size_t vocabulary) {
+  const auto one_of = [&](auto... values) {
+    const float all[] = {static_cast<float>(values)...};
+    return all[random() % sizeof...(values)];
+  };
+  SamplerOptions options{.temperature = one_of(0, 0, 0.3, 0.8, 1, 5), .top_k = static_cast<int>(one_of(0, 1, 2, 5, 40, 40, 200)),
+                         .top_p = one_of(1, 1, 0.95, 0.3), .min_p = one_of(0, 0.05, 0.05, 0.5, 1e-6), .seed = random()};
+  if (random() % 3 == 0) options.repetition_penalty = one_of(1, 1.1, 2, 0.5);
+  if (random() % 4 == 0) options.frequency_penalty = one_of(0, 0.5, -0.5);
+  if (random() % 4 == 0) options.presence_penalty = one_of(0, 3, -3);
+  options.penalty_window = static_cast<int>(one_of(64, -1, 0, 3));
+  if (random() % 3 == 0) {
+    for (int i = 0; i < 5; ++i)
+      options.logit_bias[static_cast<int32_t>(random() % (vocabulary + 9)) - 4] =
+          one_of(-std::numeric_limits<float>::infinity(), -2, 1, 30, std::numeric_limits<float>::infinity(), NAN);
+  }
+  return options;
+}
+
+TEST(Sampler, draws_the_same_with_peaks_and_without) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 20000; ++round) {
+    const std::vector<float> logits = odd_logits(random), peaks = peaks_of(logits);
+    const SamplerOptions options = odd_options(random, logits.size());
+    std::vector<int32_t> history(random() % 100);
+    for (int32_t& id : history) id = static_cast<int32_t>(random() % (logits.size() + 2)) - 1;
+    std::vector<uint32_t> allowed(random() % 3 == 0 ? (logits.size() + 31) / 32 : 0);
+    const unsigned kind = random() % 4;
+    for (uint32_t& word : allowed) word = kind == 0 ? ~0u : kind == 1 ? ~(1u << random() % 32) : kind == 2 ? random() : random() % 20 == 0;
+    Sampler sampler(options);
+    for (uint64_t step = 0; step < 3; ++step) {
+      const int32_t want = sampler.sample(logits, history, step, allowed);
+      ASSERT_EQ(sampler.sample(Logits{logits, peaks, 1}, history, step, allowed), want)
+          << "round " << round << ": " << logits.size() << " logits, temperature " << options.temperature << ", top-k "
+          << options.top_k << ", top-p " << options.top_p << ", min-p " << options.min_p << ", mask " << !allowed.empty();
+      ASSERT_EQ(sampler.sample(Logits{logits, {}, 1}, history, step, allowed), want);
+    }
+  }
+}
+
+// Peaks that say where the best are lead there, and nowhere else.
+TEST(Sampler, looks_only_where_peaks_lead) {
+  std::vector<float> logits = noise(4096, 1, 12);
+  const std::vector<float> true_peaks = peaks_of(logits);
+  std::vector<float> peaks(true_peaks.size(), -9);
+  peaks[100] = true_peaks[100];
+  const auto first = logits.begin() + 1600;
+  const auto best = static_cast<int32_t>(std::max_element(first, first + 16) - logits.begin());
+  EXPECT_EQ(Sampler({.temperature = 0}).sample(Logits{logits, peaks, 1}, {}, 0), best);
+  Sampler min_p({.temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0.05f}), top_k({.temperature = 1, .top_k = 1, .top_p = 1});
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(min_p.sample(Logits{logits, peaks, 1}, {}, i) / 16, 100);
+  EXPECT_EQ(top_k.sample(Logits{logits, peaks, 1}, {}, 0), best);
+  EXPECT_EQ(Sampler({.temperature = 0, .logit_bias = {{7, 50}}}).sample(Logits{logits, peaks, 1}, {}, 0), 7);
+}
+
+TEST(Sampler, keeps_the_lowest_ids_of_equal_distances_whatever_bounds_them) {
+  std::vector<float> logits(512, -30.0f);
+  logits[0] = 20;
+  logits[17] = std::nextafter(1.0f, 0.0f);       // as far below 20 as 1 is, once rounded
+  logits[40] = 1;
+  ASSERT_EQ(logits[0] - logits[17], logits[0] - logits[40]);
+  const std::vector<float> peaks = peaks_of(logits);
+  Sampler sampler({.temperature = 1e6f, .top_k = 2, .top_p = 1, .min_p = 0});
+  std::set<int32_t> seen;
+  for (int i = 0; i < 100; ++i) {
+    seen.insert(sampler.sample(logits, {}, i));
+    seen.insert(sampler.sample(Logits{logits, peaks, 1}, {}, i));
+  }
+  EXPECT_EQ(seen, (std::set<int32_t>{0, 17}));
+}
+
+TEST(Logits, are_cut_by_rows) {
+  const std::vector<float> values = {1, 2, 3, 4, 5, 6}, peaks = {2, 4, 6};
+  const Logits all{values, peaks, 3};
+  EXPECT_EQ(all.row(1).values[0], 3);
+  EXPECT_EQ(all.row(1).peaks[0], 4);
+  EXPECT_EQ(all.last(2).values.size(), 4u);
+  EXPECT_EQ(all.last(2).row(1).peaks[0], 6);
+  EXPECT_TRUE(Logits{}.part(0, 0).values.empty());
+}
+
 TEST(Sampler, is_quick_on_a_large_vocabulary) {
   for (SamplerOptions options :
        {SamplerOptions{}, SamplerOptions{.top_k = 0}, SamplerOptions{.top_k = 0, .top_p = 1, .min_p = 0}}) {
-    const std::vector<float> logits = noise(131072, 3, 5);
+    const std::vector<float> logits = noise(131072, 3, 5), peaks = peaks_of(logits);
     Sampler sampler(options);
     double best = 1e9;
     for (int i = 0; i < 20; ++i) {
@@ -197,7 +303,16 @@ TEST(Sampler, is_quick_on_a_large_vocabulary) {
       best =
           std::min(best, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
     }
+    double by_peaks = 1e9;
+    for (int i = 0; i < 20; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      sampler.sample(Logits{logits, peaks, 1}, {}, i);
+      by_peaks = std::min(by_peaks,
+                          std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    }
     RecordProperty("best_ms", std::to_string(best));
+    RecordProperty("best_ms_by_peaks", std::to_string(by_peaks));
+    std::printf("by peaks: %.4f ms\n", by_peaks);
     std::printf("top_k %d top_p %.2f min_p %.2f: %.3f ms\n", options.top_k, options.top_p, options.min_p, best);
 #ifdef NDEBUG
     EXPECT_LT(best, 5) << "top_k " << options.top_k;  // 1 ms on a quiet machine

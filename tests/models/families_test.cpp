@@ -43,9 +43,11 @@ TEST(Families, AllHaveTheSameStepFunction) {
     EXPECT_EQ(model->vocabulary, 512);
     EXPECT_EQ(model->context, 512);
     EXPECT_EQ(model->graph.sizes.size(), 6u);
-    ASSERT_EQ(model->graph.outputs.size(), 10u);  // logits, hidden, keys and values of four layers
+    ASSERT_EQ(model->graph.outputs.size(), 11u);  // logits, peaks, hidden, keys and values of four layers
     EXPECT_EQ(model->graph.outputs[0].name, "logits");
-    EXPECT_EQ(model->graph.outputs[1].name, "hidden");
+    EXPECT_EQ(model->graph.outputs[1].name, "peaks");
+    EXPECT_EQ(model->graph.type(model->graph.outputs[1].value).shape[1], Dim(512 / 16));
+    EXPECT_EQ(model->graph.outputs[2].name, "hidden");
     std::set<std::string> inputs;
     for (const Node& node : model->graph.nodes)
       if (node.op == "input") inputs.insert(node.text("name"));

@@ -114,5 +114,42 @@ TEST(Rows, QuantizeRowsKeepsCodesScalesAndSums) {
       }
 }
 
+TEST(Rows, GroupMaxLeavesOutWhatIsNoNumber) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (int64_t columns : {1, 15, 16, 17, 48, 100})
+    for (int64_t width : {4, 16}) {
+      SmallGraph g;
+      g.size("n", 0, 40);
+      g.output("peaks", g("group_max", {g.input("x", "f32", "n", std::to_string(columns))}, {{"columns", width}}));
+      Chance chance(static_cast<uint32_t>(columns + width));
+      std::vector<float> x = chance.floats(4 * columns, 3);
+      for (int64_t k = 0; k < columns; k += 3) x[static_cast<size_t>(k)] = NAN;
+      std::fill(x.begin() + columns, x.begin() + 2 * columns, NAN);
+      std::fill(x.begin() + 2 * columns, x.begin() + 3 * columns, -infinity);
+      x[static_cast<size_t>(4 * columns - 1)] = infinity;
+      Memory memory{{"x", as_bytes(x)}};
+      g.run(kTarget, {{"n", 4}}, memory);
+      const int64_t groups = (columns + width - 1) / width;
+      std::vector<float> want(static_cast<size_t>(4 * groups), -infinity);
+      for (int64_t i = 0; i < 4 * columns; ++i) {
+        float& most = want[static_cast<size_t>(i / columns * groups + i % columns / width)];
+        most = x[static_cast<size_t>(i)] > most ? x[static_cast<size_t>(i)] : most;
+      }
+      EXPECT_EQ(as_values<float>(memory["peaks"]), want) << columns << " columns in groups of " << width;
+    }
+}
+
+TEST(Rows, GroupMaxWantsGroupsThatFitAVector) {
+  for (int64_t width : {0, 1, 3, 128}) {
+    Build b;
+    b.graph.sizes = {{"n", 0, 40}};
+    const Value x = b("input", {}, {{"name", std::string("x")}, {"dtype", std::string("f32")}, {"rows", std::string("n")},
+                                    {"columns", std::string("32")}});
+    b("group_max", {x}, {{"columns", width}});
+    EXPECT_EQ(std::move(b).finish().message(),
+              fmt::format("group_max: got columns {}, want a power of two from 2 to 64", width));
+  }
+}
+
 }  // namespace
 }  // namespace hearth

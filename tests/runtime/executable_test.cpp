@@ -48,6 +48,62 @@ Bytes bytes_of_all(const std::vector<T>& values) {
   return {reinterpret_cast<const std::byte*>(values.data()), values.size() * sizeof(T)};
 }
 
+// A device whose memory the host does not see.
+class FarDevice : public Device {
+ public:
+  Result<Memory> allocate(uint64_t bytes) override { return near_->allocate(bytes); }
+  void free(Memory memory) override { near_->free(memory); }
+  Result<Memory> adopt(Bytes weights) override { return near_->adopt(weights); }
+  Result<Done> upload(Memory to, uint64_t offset, Bytes from) override { return near_->upload(to, offset, from); }
+  Result<Done> download(Memory from, uint64_t offset, std::span<std::byte> to) override {
+    ++downloads;
+    return near_->download(from, offset, to);
+  }
+  Result<Done> copy(Memory memory, uint64_t from, uint64_t to, uint64_t bytes) override {
+    return near_->copy(memory, from, to, bytes);
+  }
+  Result<Done> load_code(Bytes code, const std::vector<std::string>& symbols) override {
+    return near_->load_code(code, symbols);
+  }
+  Result<Done> launch(std::span<const Call> calls, std::span<const int64_t> sizes) override {
+    return near_->launch(calls, sizes);
+  }
+  Result<Done> synchronize() override { return near_->synchronize(); }
+  Json describe() const override { return near_->describe(); }
+
+  int downloads = 0;
+
+ private:
+  std::shared_ptr<Device> near_ = device("cpu");
+};
+
+TEST(Executable, ShowsOutputsWhereTheyLieOrACopy) {
+  const Baked baked(counting_interface());
+  ASSERT_TRUE(baked.artifact.ok()) << baked.artifact.message();
+  const auto far = std::make_shared<FarDevice>();
+  for (const std::shared_ptr<Device>& where : {device("cpu"), std::shared_ptr<Device>(far)}) {
+    auto loaded = Executable::load(where, *baked.artifact, {{"pages", 3}});
+    ASSERT_TRUE(loaded.ok()) << loaded.message();
+    for (int run = 1; run <= 3; ++run) {
+      const std::vector<float> x(8, static_cast<float>(run));
+      std::vector<float> y(x.size());
+      ASSERT_TRUE(loaded->write("x", bytes_of_all(x)).ok());
+      ASSERT_TRUE(loaded->run({{"tokens", 2}}).ok());
+      ASSERT_TRUE(loaded->read("y", std::as_writable_bytes(std::span(y))).ok());
+      const auto seen = loaded->view("y", y.size() * sizeof(float));
+      ASSERT_TRUE(seen.ok()) << seen.message();
+      ASSERT_EQ(seen->size(), y.size() * sizeof(float));
+      EXPECT_EQ(std::memcmp(seen->data(), y.data(), seen->size()), 0) << "run " << run;
+      const auto rest = loaded->view("y", 4, 12);
+      ASSERT_TRUE(rest.ok()) << rest.message();
+      EXPECT_EQ(std::memcmp(rest->data(), &y[3], 4), 0);
+    }
+    EXPECT_EQ(loaded->view("y", 1 << 20).message(), "runtime: buffer 'y': got 1048576 bytes at 0, want them inside its 128");
+    EXPECT_EQ(loaded->view("z", 4).message(), "runtime: buffer 'z' is unknown");
+  }
+  EXPECT_EQ(far->downloads, 9);
+}
+
 TEST(Executable, ComputesAndKeepsState) {
   const Baked baked(counting_interface());
   ASSERT_TRUE(baked.artifact.ok()) << baked.artifact.message();

@@ -135,6 +135,7 @@ class CpuDevice : public Device {
   Result<Done> download(Memory from, uint64_t offset, std::span<std::byte> to) override {
     return copy_out(from, offset, to, "cpu");
   }
+  const std::byte* host_address(Memory memory) const override { return static_cast<const std::byte*>(memory.address); }
   Result<Done> can_run(const std::string& arch, const std::string& features) override {
     return cpu_runs(arch, features);
   }

@@ -16,6 +16,7 @@ class NullDevice : public Device {
   Result<Done> download(Memory from, uint64_t offset, std::span<std::byte> to) override {
     return copy_out(from, offset, to, "null");
   }
+  const std::byte* host_address(Memory memory) const override { return static_cast<const std::byte*>(memory.address); }
   Result<Done> copy(Memory memory, uint64_t from, uint64_t to, uint64_t bytes) override {
     return copy_inside(memory, from, to, bytes, "null");
   }
