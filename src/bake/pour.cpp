@@ -57,18 +57,20 @@ int64_t stored_row(const Source& source, int64_t r) {
 // How rows are packed: what a `pack` node says, and row order for everything else.
 struct Packing {
   std::string storage;
-  int64_t panel = 1, together = 1;
+  int64_t panel = 1, together = 1, word = 4;
 
   explicit Packing(const Node& node) : storage(node.text("storage")) {
     if (node.op != "pack") return;
     panel = node.integer("panel");
     together = node.integer("together", 1);
+    word = node.integer("word", 4);
   }
   Storage2D elements() const {
     const Scheme* scheme = find_scheme(storage);
     return scheme ? storage_of(*scheme) : storage_of(*dtype_of(storage), static_cast<int>(together));
   }
-  std::string kernel() const { return fmt::format("pack_{}x{}_{}", storage, together, panel); }
+  std::string kernel() const { return fmt::format("pack_{}x{}_{}x{}", storage, together, panel, word); }
+  Layout layout() const { return {static_cast<int>(panel), static_cast<int>(word)}; }
 };
 
 std::string encode_name(const std::string& scheme, const std::string& from) { return fmt::format("encode_{}_{}", scheme, from); }
@@ -79,7 +81,7 @@ std::map<std::string, Kernel> kernels_of(const Graph& graph) {
   for (const Node& node : graph.nodes) {
     if (node.op == "pack") {
       const Packing packing(node);
-      kernels[packing.kernel()] = pack_kernel(packing.elements(), Layout{static_cast<int>(packing.panel)});
+      kernels[packing.kernel()] = pack_kernel(packing.elements(), packing.layout());
     }
     if (node.op == "encode")
       kernels[encode_name(node.text("scheme"), node.text("from"))] =

@@ -151,7 +151,7 @@ class Machine {
   void dot4(const TapeStep& s) {
     for (int i = 0; i < s.lanes; i++) {
       uint32_t sum = at<uint32_t>(s.a + 4 * i);
-      for (int k = 4 * i; k < 4 * i + 4; k++) {
+      for (int k = s.products * i; k < s.products * (i + 1); k++) {
         int32_t x = s.unsigned_a ? int32_t{at<uint8_t>(s.b + k)} : int32_t{at<int8_t>(s.b + k)};
         sum += static_cast<uint32_t>(x * int32_t{at<int8_t>(s.c + k)});
       }

@@ -63,8 +63,8 @@ Result<Done> want_same(const Expr& a, const Expr& b) {
 
 Result<Type> type_of_dot4(const Type& acc, const Type& a, const Type& b) {
   bool types = acc.dtype == DType::i32 && (a.dtype == DType::u8 || a.dtype == DType::i8) && b.dtype == DType::i8;
-  if (!types || a.lanes != 4 * acc.lanes || b.lanes != a.lanes) {
-    return error("dot4 got {}, {}, {}, want i32 xN, u8 or i8 x4N, i8 x4N", text_of(acc), text_of(a), text_of(b));
+  if (!types || (a.lanes != 4 * acc.lanes && a.lanes != 8 * acc.lanes) || b.lanes != a.lanes) {
+    return error("dot4 got {}, {}, {}, want i32 xN, u8 or i8 x4N or x8N, i8 as many", text_of(acc), text_of(a), text_of(b));
   }
   return acc;
 }

@@ -57,7 +57,7 @@ enum class ExprKind {
   ramp,          // base, base+stride, ...: args base, stride (scalars)
   broadcast,     // args: a of L lanes -> L*factor lanes, repeated whole: [a a a ...]
   reduce,        // lanes -> scalar, sum as ((v0+v4)+(v2+v6))+...: see reduce_tree below
-  dot4,          // acc + sum of 4 products: acc i32xN, a {u8,i8}x4N, b i8x4N; exact in 32 bits
+  dot4,          // acc + sum of 4 (or 8) products: acc i32xN, a {u8,i8}x4N (or x8N), b i8 as many; exact in 32 bits
   dot2,          // acc + 2 products: acc i32xN, a i16x2N, b i16x2N, wrapping; or f32xN, bf16x2N, bf16x2N, see below
   interleave,    // repeat each lane: a of L lanes -> L*factor lanes [a0 a0 .. a1 a1 ..]
 };

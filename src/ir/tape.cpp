@@ -166,6 +166,7 @@ class Compiler {
       default:
         step->kind = StepKind::dot4;
         step->unsigned_a = node.args[1]->type.dtype == DType::u8;
+        step->products = node.args[1]->type.lanes / node.type.lanes;
         break;
     }
   }

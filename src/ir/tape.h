@@ -46,6 +46,7 @@ struct TapeStep {
     ReduceFn reduce;
   };
   int64_t unsigned_a = 0;  // dot4: a holds u8
+  int32_t products = 0;    // dot4: of each lane
 };
 
 // Steps, then a loop or a branch over them, in order.

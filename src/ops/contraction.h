@@ -11,7 +11,8 @@ namespace hearth {
 
 struct ContractionAt {
   Expr t, panel, lane;
-  Buffer sum;                    // local f32 [1]: the running sum
+  Buffer sum;                    // local f32 [rows]: the running sums
+  int rows = 1;                  // 2: of rows 2t and 2t + 1, as vectors of two
 };
 
 // Another way to the same sums, for many rows: the panel's weights are made ready once, then every row reads what was
@@ -24,8 +25,13 @@ struct ManyRows {
   std::function<Stmt(const ContractionAt&)> products;
 };
 
-// `products` adds every product of one row of x and one row of weights to at.sum.
+// `products` adds every product of one row of x and one row of weights to at.sum. together 2: rows go in pairs, which
+// `products` is asked for too, and the last of an odd number alone:
+//
+//   independent t < rows/2 { acc[2] = 0; <products of a pair>; finish(2t, acc[0]); finish(2t + 1, acc[1]) }
+//   independent t < rows%2 { ... }
 KernelBody contraction(Emit& emit, const TensorType& result, const WeightView& weight,
-                       const std::function<Stmt(const ContractionAt&)>& products, const ManyRows* many = nullptr);
+                       const std::function<Stmt(const ContractionAt&)>& products, const ManyRows* many = nullptr,
+                       int together = 1);
 
 }  // namespace hearth

@@ -6,6 +6,9 @@
 //   sum += (scale_w * scale_x) * dot(code, x) + offset_w * sum(scale_x * x)   sums of values
 // Two groups of 16 under one scale_x are added before it is multiplied: scale_x * (scale_w0 * dot0 + scale_w1 * dot1).
 //
+// Where the target multiplies tiles of bytes, rows go in pairs: all that differs from row to row is a vector of two, and
+// a word holds 8 codes, not 4.
+//
 // For many rows codes and scales of a panel are unpacked once into a strip that fits a cache.
 #include "base/check.h"
 #include "base/set.h"
@@ -22,67 +25,82 @@ constexpr int kMostGroups = 8;           // unrolled: formulas see constants, an
 constexpr int64_t kStripRows = 32;       // unpacking pays from here on
 constexpr int64_t kMostStripBytes = 512 << 10;  // of codes: what a core's cache holds
 const Type kF32{DType::f32, 1};
-const Type kI32{DType::i32, 1};
 
-// The four code bytes as dot4 on this target wants them, and what that does to the zero point.
+// A word of code bytes as dot4 on this target wants them, and what that does to the zero point.
 struct Codes {
   Expr bytes;
   int zero;
 };
 Codes dot_codes(Emit& emit, const WeightView& weight, const Expr& code) {
   const bool is_unsigned = code->type.dtype == DType::u8;
+  const Type bytes{DType::u8, weight.word};
   if (emit.dot_wants_unsigned() && !is_unsigned)       // -128 .. 127 -> 0 .. 255
-    return {bitcast({DType::u8, 4}, code) ^ constant_int({DType::u8, 4}, 128), weight.zero + 128};
+    return {bitcast(bytes, code) ^ constant_int(bytes, 128), weight.zero + 128};
   if (!emit.dot_wants_unsigned() && is_unsigned) {
     CHECK(weight.code_max < 128, "codes up to {} do not fit int8", weight.code_max);
-    return {bitcast({DType::i8, 4}, code), weight.zero};
+    return {bitcast({DType::i8, weight.word}, code), weight.zero};
   }
   return {code, weight.zero};
 }
 
 // -zero * sum(x), from the kept -8 * sum(x); exact because that is a multiple of 8.
 Expr dot_start(const Expr& kept_sum, int zero) {
-  if (zero == 0) return constant_int(kI32, 0);
-  if (zero % kSumFactor == 0) return kept_sum * constant_int(kI32, zero / -kSumFactor);
-  return (kept_sum * constant_int(kI32, zero)) / constant_int(kI32, -kSumFactor);
+  const Type type = kept_sum->type;
+  if (zero == 0) return constant_int(type, 0);
+  if (zero % kSumFactor == 0) return kept_sum * constant_int(type, zero / -kSumFactor);
+  return (kept_sum * constant_int(type, zero)) / constant_int(type, -kSumFactor);
 }
 
-// The weights of one group: four codes from element j on, scale and offset as expressions.
+// The weights of one group: a word of codes from element j on, scale and offset as expressions.
 struct Group {
   Expr column;   // the group's first, i64
   int size = 0;  // elements
+  int word = 4;
   std::function<Codes(int j)> codes;
   Expr scale, offset;  // offset perhaps none
 };
 
+// One number that holds a word of codes.
+Type word_type(int word) { return {word == 8 ? DType::i64 : DType::i32, 1}; }
+
+// A word of codes for each of the rows.
+Expr for_rows(const Expr& word, int rows) {
+  if (rows == 1) return word;
+  const Type bytes = word->type;
+  return bitcast(bytes.with_lanes(bytes.lanes * rows), broadcast(bitcast(word_type(bytes.lanes), word), rows));
+}
+
 // Adds the products of the groups that share one of x's scales, in order of k.
 Stmt group_products(Emit& emit, Buffer x, const QuantizedRow& layout, const std::vector<Group>& groups,
                     const ContractionAt& into) {
-  const Buffer dot = local_buffer(emit.fresh("dot"), DType::i32, 1),
-               part = local_buffer(emit.fresh("part"), DType::f32, 1);
-  const Expr x_scale = load_as(kF32, x, layout.scale_index(into.t, groups[0].column / Expr(kRowGroup)));
-  const Expr found = cast(kF32, load(dot, Expr(0)));
+  const int rows = into.rows;
+  const Type reals{DType::f32, rows}, sums{DType::i32, rows};
+  const Buffer dot = local_buffer(emit.fresh("dot"), DType::i32, rows),
+               part = local_buffer(emit.fresh("part"), DType::f32, rows);
+  const Expr x_scale = load_as(reals, x, layout.scale_index(into.t, groups[0].column / Expr(kRowGroup), rows));
+  const Expr found = cast(reals, load_as(sums, dot, Expr(0)));
   std::vector<Stmt> steps;
   for (const Group& group : groups) {
-    const Expr sum_at = layout.sum_index(into.t, group.column / Expr(layout.sum_group));
+    const Expr sum_at = layout.sum_index(into.t, group.column / Expr(layout.sum_group), rows);
     const int zero = group.codes(0).zero;
     CHECK(zero == 0 || layout.sum_of == SumOf::codes, "a zero point of {} without sums of codes", zero);
     // One expression, so that a target without byte dot products may add several in 16 bits.
-    Expr products = dot_start(load_as(kI32, x, sum_at), zero);
+    Expr products = dot_start(load_as(sums, x, sum_at), zero);
     std::vector<std::pair<std::string, Expr>> words;
-    for (int j = 0; j < group.size; j += 4) {
-      const Expr row = load_as({DType::i8, 4}, x, layout.code_index(into.t, group.column + Expr(j)));
+    for (int j = 0; j < group.size; j += group.word) {
+      const Expr row =
+          load_as({DType::i8, group.word * rows}, x, layout.code_index(into.t, group.column + Expr(j), rows));
       words.emplace_back(emit.fresh("w"), group.codes(j).bytes);
-      products = dot4(products, var(words.back().first, words.back().second->type), row);
+      products = dot4(products, for_rows(var(words.back().first, words.back().second->type), rows), row);
     }
     Stmt keep = store(dot, Expr(0), products);
     for (size_t i = words.size(); i-- > 0;) keep = let(words[i].first, words[i].second, keep);
     steps.push_back(keep);
     const std::string name = emit.fresh("scale");
-    const Expr scale = var(name, kF32);
+    const Expr scale = broadcast(var(name, kF32), rows);
     const bool first = &group == &groups.front(), last = &group == &groups.back();
-    const Expr sum = load(into.sum, Expr(0));
-    const Expr parts = first ? found * scale : fma(found, scale, load(part, Expr(0)));
+    const Expr sum = load_as(reals, into.sum, Expr(0));
+    const Expr parts = first ? found * scale : fma(found, scale, load_as(reals, part, Expr(0)));
     const Expr total = first ? fma(found, scale * x_scale, sum) : fma(parts, x_scale, sum);
     steps.push_back(let(name, group.scale, last ? store(into.sum, Expr(0), total) : store(part, Expr(0), parts)));
   }
@@ -90,9 +108,10 @@ Stmt group_products(Emit& emit, Buffer x, const QuantizedRow& layout, const std:
     if (!group.offset) continue;
     CHECK(layout.sum_of == SumOf::values, "an offset without sums of values");
     const std::string offset = emit.fresh("offset");
-    const Expr x_sum = load_as(kF32, x, layout.sum_index(into.t, group.column / Expr(layout.sum_group)));
+    const Expr x_sum = load_as(reals, x, layout.sum_index(into.t, group.column / Expr(layout.sum_group), rows));
+    const Expr sum = load_as(reals, into.sum, Expr(0));
     steps.push_back(
-        let(offset, group.offset, store(into.sum, Expr(0), fma(var(offset, kF32), x_sum, load(into.sum, Expr(0))))));
+        let(offset, group.offset, store(into.sum, Expr(0), fma(broadcast(var(offset, kF32), rows), x_sum, sum))));
   }
   return alloc(dot, groups.size() > 1 ? alloc(part, block(steps)) : block(steps));
 }
@@ -134,17 +153,17 @@ Stmt every_group(Emit& emit, const WeightView& weight, int64_t columns, const Co
 
 Codes codes_at(Emit& emit, const WeightView& weight, WeightView::At at, int j) {
   at.axes.back() = Expr(j);
-  return dot_codes(emit, weight, weight.code(at, 4));
+  return dot_codes(emit, weight, weight.code(at, weight.word));
 }
 
-// Codes as dot4 wants them, four a word, scales and offsets of one row of weights.
+// Codes as dot4 wants them, in words, scales and offsets of one row of weights.
 struct Strip {
   Buffer codes, scales, offsets;
 };
 
 Strip make_strip(Emit& emit, const WeightView& weight, int64_t columns) {
   const int64_t groups = columns / weight.axes.back();
-  Strip strip{local_buffer(emit.fresh("codes"), DType::i32, columns / 4),
+  Strip strip{local_buffer(emit.fresh("codes"), word_type(weight.word).dtype, columns / weight.word),
               local_buffer(emit.fresh("scales"), DType::f32, groups), nullptr};
   if (weight.offset) strip.offsets = local_buffer(emit.fresh("offsets"), DType::f32, groups);
   return strip;
@@ -155,9 +174,9 @@ Stmt fill_strip(Emit& emit, const WeightView& weight, int64_t columns, const Con
     std::vector<Stmt> steps;
     for (const auto& [where, column] : groups) {
       const Expr number = column / Expr(weight.axes.back());
-      for (int j = 0; j < weight.axes.back(); j += 4)
-        steps.push_back(
-            store(strip.codes, column / Expr(4) + Expr(j / 4), bitcast(kI32, codes_at(emit, weight, where, j).bytes)));
+      for (int j = 0; j < weight.axes.back(); j += weight.word)
+        steps.push_back(store(strip.codes, column / Expr(weight.word) + Expr(j / weight.word),
+                              bitcast(word_type(weight.word), codes_at(emit, weight, where, j).bytes)));
       steps.push_back(store(strip.scales, number, weight.scale(where)));
       if (weight.offset) steps.push_back(store(strip.offsets, number, weight.offset(where)));
     }
@@ -177,14 +196,14 @@ Stmt strip_products(Emit& emit, const WeightView& weight, Buffer x, const Quanti
                     const ContractionAt& at) {
   const int size = weight.axes.back(), together = kRowGroup / size;
   const std::string g = emit.fresh("g");
-  const Codes sample = dot_codes(emit, weight, constant_int({weight.code_min < 0 ? DType::i8 : DType::u8, 4}, 0));
+  const Codes sample = dot_codes(emit, weight, constant_int({weight.code_min < 0 ? DType::i8 : DType::u8, weight.word}, 0));
   const Type type = sample.bytes->type;
   std::vector<Group> groups;
   for (int i = 0; i < together; ++i) {
     const Expr number = var(g) * Expr(together) + Expr(i);
-    Group group{number * Expr(size), size, {}, load(strip.scales, number), Expr()};
+    Group group{number * Expr(size), size, weight.word, {}, load(strip.scales, number), Expr()};
     group.codes = [=, &weight](int j) {
-      const Expr bytes = bitcast(type, load(strip.codes, number * Expr(size / 4) + Expr(j / 4)));
+      const Expr bytes = bitcast(type, load(strip.codes, number * Expr(size / weight.word) + Expr(j / weight.word)));
       const int mask = code_mask(weight.code_max);
       return Codes{type.dtype == DType::u8 && mask < 128 ? bytes & constant_int(type, mask) : bytes, sample.zero};
     };
@@ -201,7 +220,7 @@ Stmt direct_products(Emit& emit, const WeightView& weight, Buffer x, const Quant
     for (const auto& [where, column] : wheres) {
       const auto codes = [&emit, &weight, where = where](int j) { return codes_at(emit, weight, where, j); };
       groups.push_back(
-          {column, weight.axes.back(), codes, weight.scale(where), weight.offset ? weight.offset(where) : Expr()});
+          {column, weight.axes.back(), weight.word, codes, weight.scale(where), weight.offset ? weight.offset(where) : Expr()});
     }
     return group_products(emit, x, layout, groups, at);
   });
@@ -243,9 +262,9 @@ Op matmul_int() {
     const Buffer x = emit.buffer(node.args[0], Access::read);
     const auto direct = [&](const ContractionAt& at) { return direct_products(emit, weight, x, layout, at); };
     const bool costly = weight.code_min >= 0 && weight.panel_rows * layout.columns <= kMostStripBytes;
-    if (!costly) return contraction(emit, emit.type_of(node), weight, direct);
+    if (!costly) return contraction(emit, emit.type_of(node), weight, direct, nullptr, layout.together);
     const ManyRows many = by_strip(emit, weight, x, layout);
-    return contraction(emit, emit.type_of(node), weight, direct, &many);
+    return contraction(emit, emit.type_of(node), weight, direct, &many, layout.together);
   };
   return op;
 }

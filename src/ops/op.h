@@ -34,6 +34,7 @@ enum class OpClass {
 // Panel, row in panel, block and axes are i64; formulas come from the quantization scheme and the layout.
 struct WeightView {
   int panel_rows = 1;
+  int word = 4;                          // codes of a row that lie together
   int block = 1;                         // elements a block
   std::vector<int> axes = {1};           // their sizes multiply to `block`
   struct At {

@@ -1,4 +1,5 @@
-// pack: rows gathered into panels of `panel` rows (quant/layout.h), padded with zeros; attributes storage, panel.
+// pack: rows gathered into panels of `panel` rows (quant/layout.h), padded with zeros; attributes storage,
+// panel, word (8: bytes in runs of 8, as tiles of bytes want them).
 #include "base/set.h"
 #include "ops/op.h"
 #include "ops/shapes.h"

@@ -1,5 +1,5 @@
 // quantize_rows: rows to int8 for integer dot products: f32 [tokens, K] -> u8 [tokens, QuantizedRow::bytes]; attributes
-// sum_group (16 or 32) and sum_values (1: sums of values, 0: of codes).
+// sum_group (16 or 32), sum_values (1: sums of values, 0: of codes) and together (2: rows in pairs).
 //
 //   scale = max|x| / 127 over 32 elements, code = round_even(x * 127 / max|x|)
 #include "base/set.h"
@@ -12,19 +12,56 @@ HEARTH_SET_MEMBER(op, quantize_rows)
 namespace hearth::op_set {
 namespace {
 
+// Where a row's parts go: it begins where row `first` does, what belongs together lies `step` times as far apart, and
+// it is the one of a pair that `within` says.
+struct Place {
+  const QuantizedRow& layout;
+  Expr first, step, within;
+
+  Expr code(const Expr& column) const {
+    return layout.code_index(first, Expr(0)) + column * step + within * Expr(kRunOfPair);
+  }
+  Expr scale(const Expr& group) const {
+    return layout.scale_index(first, Expr(0)) + (Expr(layout.columns / 4) + group) * step - Expr(layout.columns / 4) + within;
+  }
+  Expr sum(const Expr& group) const {
+    const Expr before(layout.columns / 4 + layout.columns / kRowGroup);
+    return layout.sum_index(first, Expr(0)) + (before + group) * step - before + within;
+  }
+};
+
+// `rows`: of all rows. The last row of an odd number is alone.
+Stmt with_place(Emit& emit, const QuantizedRow& layout, const Expr& row, const Expr& rows,
+                const std::function<Stmt(const Place&)>& body) {
+  if (layout.together == 1) return body({layout, row, Expr(1), Expr(0)});
+  const std::string step = emit.fresh("step"), first = emit.fresh("first");
+  const Expr paired = row < rows / Expr(2) * Expr(2);
+  const Expr begin = select(paired, row / Expr(2) * Expr(2), row);
+  return let(step, select(paired, Expr(2), Expr(1)),
+             let(first, begin, body({layout, var(first), var(step), row - var(first)})));
+}
+
+Stmt store_codes(const QuantizedRow& layout, const Place& place, const Expr& group, const Expr& codes, Buffer kept, Buffer out) {
+  if (layout.together == 1) return store(out, place.code(group * Expr(kRowGroup)), codes);
+  std::vector<Stmt> runs;
+  for (int at = 0; at < kRowGroup; at += kRunOfPair)
+    runs.push_back(store(out, place.code(group * Expr(kRowGroup) + Expr(at)), load_as({DType::i8, kRunOfPair}, kept, Expr(at))));
+  return block(runs);
+}
+
 // Codes go through a local array, so that each part can be summed. i32 first: every target rounds to it in one instruction.
-Stmt quantize_group(Emit& emit, const QuantizedRow& layout, const Expr& row, const Expr& group, Buffer values, Buffer out) {
+Stmt quantize_group(Emit& emit, const QuantizedRow& layout, const Place& place, const Expr& group, Buffer values, Buffer out) {
   const Type f32{DType::f32, 1}, f32x32{DType::f32, kRowGroup}, i32x32{DType::i32, kRowGroup}, i8x32{DType::i8, kRowGroup};
   const std::string peak_name = emit.fresh("peak"), inverse_name = emit.fresh("inverse"), codes_name = emit.fresh("codes");
   const Buffer kept = local_buffer(emit.fresh("kept"), DType::i8, kRowGroup);
   const Expr all = load_as(f32x32, values, Expr(0)), zero = constant(f32, 0);
   const Expr peak = var(peak_name, f32), inverse = var(inverse_name, f32), codes = var(codes_name, i8x32);
-  std::vector<Stmt> steps = {store(kept, Expr(0), codes), store(out, layout.code_index(row, group * Expr(kRowGroup)), codes),
-                             store(out, layout.scale_index(row, group), peak / constant(f32, 127))};
+  std::vector<Stmt> steps = {store(kept, Expr(0), codes), store_codes(layout, place, group, codes, kept, out),
+                             store(out, place.scale(group), peak / constant(f32, 127))};
   const int part = static_cast<int>(layout.sum_group), parts = kRowGroup / part;
   for (int i = 0; i < parts; ++i) {
     const Expr some = cast(Type{DType::i32, part}, load_as({DType::i8, part}, kept, Expr(i * part)));
-    const Expr sum = reduce(BinaryOp::add, some), at = layout.sum_index(row, group * Expr(parts) + Expr(i));
+    const Expr sum = reduce(BinaryOp::add, some), at = place.sum(group * Expr(parts) + Expr(i));
     const bool values_wanted = layout.sum_of == SumOf::values;
     steps.push_back(values_wanted ? store(out, at, peak / constant(f32, 127) * cast(f32, sum))
                                   : store(out, at, sum * constant_int({DType::i32, 1}, kSumFactor)));
@@ -57,8 +94,10 @@ Op quantize_rows() {
     const Expr column = var(group) * Expr(kRowGroup) + var(i);
     const Stmt gather = loop(i, Expr(kRowGroup), LoopKind::vector,
                              store(values, var(i), emit.read(node.args[0], {row[0], column})));
-    const Stmt body = block({gather, quantize_group(emit, layout, row[0], var(group), values, emit.result())});
-    return loop(group, Expr(layout.columns / kRowGroup), LoopKind::serial, alloc(values, body));
+    return with_place(emit, layout, row[0], Expr(emit.type_of(node).shape[0]), [&](const Place& place) {
+      const Stmt body = block({gather, quantize_group(emit, layout, place, var(group), values, emit.result())});
+      return loop(group, Expr(layout.columns / kRowGroup), LoopKind::serial, alloc(values, body));
+    });
   };
   return op;
 }

@@ -113,7 +113,7 @@ Operations operations_of(const ExprNode& node) {
   const bool real = node.type.dtype == DType::f32 || node.type.dtype == DType::f16 || node.type.dtype == DType::bf16;
   const int64_t lanes = node.type.lanes;
   switch (node.kind) {
-    case ExprKind::dot4: return {8 * lanes, 0};
+    case ExprKind::dot4: return {2 * node.args[1]->type.lanes, 0};
     case ExprKind::dot2: return real ? Operations{0, 4 * lanes} : Operations{4 * lanes, 0};
     case ExprKind::fma: return {0, 2 * lanes};
     case ExprKind::reduce: return {0, real ? node.args[0]->type.lanes - 1 : 0};

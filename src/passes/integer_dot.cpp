@@ -17,15 +17,16 @@ bool fits(const Scheme& scheme, int64_t columns) {
 
 }  // namespace
 
-Graph integer_dot(const Graph& graph, const Target&) {
-  return rewrite_graph(graph, [](Graph& into, const Node& node, Value) {
+Graph integer_dot(const Graph& graph, const Target& target) {
+  return rewrite_graph(graph, [&](Graph& into, const Node& node, Value) {
     if (node.op != "matmul" || into[node.args[1]].op != "decode") return append(into, node);
     const Scheme* scheme = find_scheme(into[node.args[1]].text("storage"));
     const TensorType x = into.type(node.args[0]);
     const int64_t columns = into[node.args[1]].integer("columns");
     if (!scheme || !fits(*scheme, columns)) return append(into, node);
     const QuantizedRow layout{columns, scheme->group(), scheme->offset ? SumOf::values : SumOf::codes};
-    const Attrs attrs{{"sum_group", layout.sum_group}, {"sum_values", int64_t{layout.sum_of == SumOf::values}}};
+    Attrs attrs{{"sum_group", layout.sum_group}, {"sum_values", int64_t{layout.sum_of == SumOf::values}}};
+    if (target.byte_tiles) attrs["together"] = int64_t{2};
     const Value rows = append(into, Node{"quantize_rows", {node.args[0]}, attrs, {DType::u8, {x.shape[0], layout.bytes()}}});
     return append(into, Node{"matmul_int", {rows, node.args[1]}, attrs, node.type});
   });

@@ -127,9 +127,28 @@ class Jam {
   std::set<std::string> asked_;
 };
 
+// A loop over size / c goes over c rows at a time; one over size % c over less than c rows.
+struct Rows {
+  std::string size;              // "": no number of rows
+  int64_t each = 1, at_most = 0; // rows an iteration; iterations, 0: any number
+};
+Rows rows_of(const Expr& extent) {
+  if (extent->kind == ExprKind::size) return {extent->name};
+  if (extent->kind != ExprKind::binary || extent->args[0]->kind != ExprKind::size) return {};
+  const Expr& by = extent->args[1];
+  if (by->kind != ExprKind::constant) return {};
+  if (extent->binary == BinaryOp::div) return {extent->args[0]->name, by->integer};
+  return extent->binary == BinaryOp::mod ? Rows{extent->args[0]->name, 1, by->integer - 1} : Rows{};
+}
+
 // The loop in steps of each factor in turn; each factor divides the one before, the last is 1.
-Stmt tile(const Stmt& stmt, const std::vector<int>& factors) {
+Stmt tile(const Stmt& stmt, const std::vector<int>& every_factor) {
   const Expr& extent = stmt->args[0];
+  const Rows rows_here = rows_of(extent);
+  std::vector<int> factors;
+  for (int factor : every_factor)
+    if (factor * rows_here.each <= every_factor[0] && (rows_here.at_most == 0 || factor <= rows_here.at_most))
+      factors.push_back(factor);
   std::vector<Stmt> parts;
   Expr start(0), left = extent;
   for (int factor : factors) {
@@ -143,7 +162,10 @@ Stmt tile(const Stmt& stmt, const std::vector<int>& factors) {
   return block(std::move(parts));
 }
 
-Stmt only_row(const Stmt& stmt) { return Jam(stmt->name, {Expr(0)}).run(stmt->children[0]); }
+Stmt only_row(const Stmt& stmt) {
+  if (rows_of(stmt->args[0]).each > 1) return block({});
+  return Jam(stmt->name, {Expr(0)}).run(stmt->children[0]);
+}
 
 Stmt replace_independent(const Stmt& root, const std::function<Stmt(const Stmt&)>& change) {
   return rewrite(root, {}, [&](const Stmt& stmt) {
@@ -153,8 +175,8 @@ Stmt replace_independent(const Stmt& root, const std::function<Stmt(const Stmt&)
 
 // The size that is the extent of the kernel's first such independent loop, or "".
 std::string row_size(const Stmt& stmt) {
-  if (stmt->kind == StmtKind::loop && stmt->loop == LoopKind::independent && stmt->args[0]->kind == ExprKind::size)
-    return stmt->args[0]->name;
+  if (stmt->kind == StmtKind::loop && stmt->loop == LoopKind::independent)
+    if (const std::string size = rows_of(stmt->args[0]).size; !size.empty()) return size;
   for (const Stmt& child : stmt->children)
     if (const std::string name = row_size(child); !name.empty()) return name;
   return "";

@@ -80,6 +80,11 @@ class Vectorizer {
   Expr first_lane(const Expr& e) const { return substitute(e, {{varies_.variable, Expr(0)}}); }
   Expr both(const Expr& e) const { return varies_(e) ? wide(e) : broadcast(e, lanes_); }
 
+  // All of a local at once: its elements stay side by side in each lane.
+  static bool is_whole(const Buffer& local, const Expr& index, int elements) {
+    return index->kind == ExprKind::constant && index->integer == 0 && local->local_size == elements;
+  }
+
   Expr wide_load(const Expr& e) const {
     const int inner = e->type.lanes;
     const Type type = e->type.with_lanes(inner * lanes_);
@@ -87,7 +92,7 @@ class Vectorizer {
     CHECK(e->args.size() == 1, "a masked load is vectorized twice");
     const auto widened = varies_.locals.find(e->buffer);
     if (widened != varies_.locals.end()) {
-      CHECK(inner == 1 && !varies_(index), "a local array is indexed by lane");
+      CHECK((inner == 1 || is_whole(e->buffer, index, inner)) && !varies_(index), "a local array is indexed by lane");
       return load_as(type, widened->second, index * Expr(lanes_));
     }
     const auto step = stride(index);
@@ -146,7 +151,8 @@ class Vectorizer {
     const Expr& value = stmt->args[1];
     const auto widened = varies_.locals.find(stmt->buffer);
     if (widened != varies_.locals.end()) {
-      CHECK(value->type.lanes == 1 && !varies_(index), "a local array is indexed by lane");
+      const bool fits = value->type.lanes == 1 || is_whole(stmt->buffer, index, value->type.lanes);
+      CHECK(fits && !varies_(index), "a local array is indexed by lane");
       return store(widened->second, index * Expr(lanes_), both(value), mask_);
     }
     if (!varies_(index)) {

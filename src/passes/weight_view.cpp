@@ -29,7 +29,7 @@ WeightView weight_view(const Node& node, Buffer bytes) {
   CHECK(named || plain, "no storage '{}'", storage_name);
   const int together = static_cast<int>(node.integer("together", 1));
   const Storage2D storage = named ? storage_of(*named) : storage_of(*plain, together);
-  const Layout layout{static_cast<int>(node.integer("panel", 1))};
+  const Layout layout{static_cast<int>(node.integer("panel", 1)), static_cast<int>(node.integer("word", 4))};
   const Scheme* scheme = named && layout.rows > 1 && named->in_panels ? named->in_panels.get() : named;
   const Expr blocks(node.integer("columns") / storage.block);
   const auto fields = [=](const WeightView::At& at) {
@@ -37,6 +37,7 @@ WeightView weight_view(const Node& node, Buffer bytes) {
   };
   WeightView view = scheme ? WeightView{} : plain_view(together, fields);
   view.panel_rows = layout.rows;
+  view.word = layout.word;
   view.block = storage.block;
   if (!scheme) return view;
   view.axes = scheme->axes;

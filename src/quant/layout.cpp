@@ -27,7 +27,7 @@ Place place_of(const std::vector<Field>& fields, int field) {
 
 // Byte offset of a chunk of one field in a block of a whole panel, over `unit` bytes.
 Expr chunk_offset(const Place& place, const Field& what, const Layout& layout, const Expr& element, int unit) {
-  const int step = interleave_of(what), size = bytes_of(what.dtype);
+  const int step = interleave_of(what, layout), size = bytes_of(what.dtype);
   const int chunk = layout.rows * step * size / unit, start = layout.rows * place.offset / unit;
   if (what.slices == 1) return element / step * chunk + start;
   const int stride = layout.rows * place.stride / unit;
@@ -65,9 +65,10 @@ const std::vector<Field>& fields_of(const Storage2D& storage, const Layout& layo
   return layout.rows == 1 || storage.panel_fields.empty() ? storage.fields : storage.panel_fields;
 }
 
-int interleave_of(const Field& field) {
+int interleave_of(const Field& field, const Layout& layout) {
   if (field.dtype == DType::bf16 && field.count == 2) return 2;
-  return bytes_of(field.dtype) == 1 && field.count / field.slices % 4 == 0 ? 4 : 1;
+  const int run = bytes_of(field.dtype) == 1 ? field.count / field.slices : 1;
+  return run % layout.word == 0 ? layout.word : run % 4 == 0 ? 4 : 1;
 }
 
 std::vector<Piece> pieces_of(const std::vector<Field>& fields) {
@@ -90,7 +91,7 @@ Expr field_index(const Storage2D& storage, const Layout& layout, int field, Expr
                  Expr block, Expr blocks_per_row) {
   const Field& what = fields_of(storage, layout)[field];
   const Place place = place_of(fields_of(storage, layout), field);
-  const int size = bytes_of(what.dtype), step = interleave_of(what);
+  const int size = bytes_of(what.dtype), step = interleave_of(what, layout);
   CHECK(storage.block_bytes % size == 0 && place.offset % size == 0, "field '{}' is not aligned to {}", what.name,
         size);
   const int block_step = layout.rows * (storage.block_bytes / size);
@@ -103,7 +104,7 @@ ReadField read_fields(const Storage2D& storage, const Layout& layout, Buffer byt
                       Expr blocks_per_row) {
   return [=](int field, Expr index, int lanes) -> Expr {
     const Field& what = fields_of(storage, layout)[field];
-    const int step = interleave_of(what), rows = row->type.lanes;
+    const int step = interleave_of(what, layout), rows = row->type.lanes;
     auto at = [&](Expr element, Expr of_row) {
       return field_index(storage, layout, field, element, panel, of_row, block, blocks_per_row);
     };

@@ -3,7 +3,8 @@
 // A panel holds `rows` rows side by side. Within a panel the blocks follow each other along k; within a block the
 // fields follow each other; within a field elements come in chunks of `interleave` with all rows' chunks side by side:
 //     [panel][block][field][element / interleave][row][element % interleave]
-// interleave is 4 for byte fields whose count is a multiple of 4 (what dot4 eats), 2 for pairs of bf16 (what dot2 eats), else 1.
+// interleave is Layout::word for byte fields whose count is a multiple of it (what dot4 eats: 4, or 8 for tiles of bytes), else 4
+// where it is a multiple of 4; 2 for pairs of bf16 (what dot2 eats); else 1.
 // Fields cut in slices (Field::slices) come last, slice by slice: [fields in one piece][slice][a slice of each field].
 // rows = 1 is exactly GGUF's byte order; panels keep a block as the scheme's form for panels says, if it has one. Plain
 // element types (f32, f16, bf16) are a block of one field of one element, or of two that lie together. The number of rows is padded with zero bytes
@@ -28,10 +29,11 @@ Storage2D storage_of(DType plain, int together = 1);   // neighbours of a row th
 
 struct Layout {
   int rows = 1;                  // rows a panel
+  int word = 4;                  // bytes of a row that lie together: 4 or 8
 };
 
 const std::vector<Field>& fields_of(const Storage2D& storage, const Layout& layout);
-int interleave_of(const Field& field);
+int interleave_of(const Field& field, const Layout& layout);
 // The pieces of a block in the order of its bytes.
 struct Piece {
   int field = 0, offset = 0, elements = 0;  // offset in bytes of one row

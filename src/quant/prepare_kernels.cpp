@@ -38,11 +38,11 @@ struct Chunk {
   int count;  // chunks a piece
 };
 
-Chunk chunk_of(const Storage2D& storage, const Field& what, const Piece& piece) {
-  const int bytes = interleave_of(what) * bytes_of(what.dtype);
+Chunk chunk_of(const Storage2D& storage, const Layout& layout, const Field& what, const Piece& piece) {
+  const int together = interleave_of(what, layout), bytes = together * bytes_of(what.dtype);
   const int common = std::gcd(std::gcd(bytes, storage.block_bytes), std::gcd(piece.offset, 8));
   const DType unit = common == 8 ? DType::u64 : common == 4 ? DType::u32 : common == 2 ? DType::u16 : DType::u8;
-  return {unit, bytes / bytes_of(unit), piece.elements / interleave_of(what)};
+  return {unit, bytes / bytes_of(unit), piece.elements / together};
 }
 
 // What a panel's copy reads and writes; `starts`: byte offset of each row's block in `source`, negative for a row of
@@ -61,7 +61,7 @@ Stmt pack_block(const Storage2D& storage, const Layout& layout, const Panel& pan
   const std::vector<Field>& fields = fields_of(storage, layout);
   std::vector<Stmt> pieces;
   for (const Piece& piece : pieces_of(fields)) {
-    const Chunk chunk = chunk_of(storage, fields[piece.field], piece);
+    const Chunk chunk = chunk_of(storage, layout, fields[piece.field], piece);
     const int unit = bytes_of(chunk.unit);
     const Type type{chunk.unit, chunk.lanes};
     const Expr at = var("chunk");
@@ -117,6 +117,7 @@ std::string name_of(const Storage2D& storage, const Layout& layout) {
   std::string name = "pack";
   for (const Field& field : storage.fields) name += fmt::format("_{}x{}", name_of(field.dtype), field.count);
   if (storage.arrange) name += "_arranged";
+  if (layout.word != 4) name += fmt::format("_words_of_{}", layout.word);
   return fmt::format("{}_by_{}", name, layout.rows);
 }
 

@@ -27,23 +27,23 @@ Stmt encode(Buffer values, Buffer bytes) {
   return steps.done();
 }
 
-// In panels each 64 values (groups 0 and 1) have their own fifth bits: bit j of byte b belongs to value 4*j + b%4 of
-// group b/4.
+// In panels each 64 values (groups 0 and 1) have their own fifth bits: bit 4*g + j of byte b belongs to value 8*j + b of
+// group g.
 enum { kSlicedQh = kSuperScales + 1, kSlicedQs };
 constexpr int kSlices = 4, kSliceHigh = 8, kSliceLow = 32;
 
 Stmt arrange(Buffer from, Buffer to) {
-  const Type word{DType::u8, 4}, run{DType::u8, kSliceLow};
+  const Type bytes{DType::u8, kSliceHigh}, run{DType::u8, kSliceLow};
   Steps steps;
   steps.add(store(to, 0, load_as({DType::u8, kQhAt}, from, 0)));
   for (int slice = 0; slice < kSlices; ++slice) {
     const int at = kQhAt + slice * (kSliceHigh + kSliceLow);
-    for (int group = 0; group < 2; ++group) {
-      auto bits = [&](int j) { return (load_as(word, from, kQhAt + j * 4) >> (2 * slice + group)) & 1; };
-      Expr all = bits(0);
-      for (int j = 1; j < 8; ++j) all = all | (bits(j) << j);
-      steps.add(store(to, at + group * 4, all));
-    }
+    auto bits = [&](int at_bit) {
+      return (load_as(bytes, from, kQhAt + at_bit % 4 * kSliceHigh) >> (2 * slice + at_bit / 4)) & 1;
+    };
+    Expr all = bits(0);
+    for (int at_bit = 1; at_bit < 8; ++at_bit) all = all | (bits(at_bit) << at_bit);
+    steps.add(store(to, at, all));
     steps.add(store(to, at + kSliceHigh, load_as(run, from, kQsAt + slice * kSliceLow)));
   }
   return steps.done();
@@ -56,7 +56,8 @@ Scheme in_panels(Scheme scheme) {
                    {"qh", DType::u8, kSlices * kSliceHigh, kSlices},
                    {"qs", DType::u8, kSlices * kSliceLow, kSlices}};
   scheme.code = [](const ReadField& read, const Axes& at, int lanes) {
-    const Expr fifth = shift_right(read(kSlicedQh, at[0] * kSliceHigh + at[1] * 4 + at[2] % 4, lanes), at[2] / 4) & 1;
+    const Expr high = read(kSlicedQh, at[0] * kSliceHigh + at[2] % kSliceHigh, lanes);
+    const Expr fifth = shift_right(high, at[1] * 4 + at[2] / kSliceHigh) & 1;
     return nibble(read(kSlicedQs, at[0] * kSliceLow + at[2], lanes), at[1]) | (fifth << 4);
   };
   return scheme;

@@ -24,6 +24,7 @@ struct Target {
   Dot4 dot4 = Dot4::none;
   bool bf16_dot = false;         // multiplies two bf16 a lane at once
   bool i16_dot = false;          // and two i16
+  bool byte_tiles = false;       // multiplies 2 columns by 2 rows of 8 bytes at once
   int lanes_f32() const { return vector_bytes / 4; }
 };
 

@@ -1,5 +1,6 @@
 // The set of targets, names with added features ("x86-64-v3+avxvnni"), and the description of this machine.
 #include <algorithm>
+#include <tuple>
 
 #include "base/cpu_features.h"
 #include "targets/target.h"
@@ -12,7 +13,7 @@ namespace hearth {
 
 namespace {
 
-// Every target of the folder, richest last: more lanes, then byte dot products.
+// Every target of the folder, richest last: more lanes, then byte dot products, then tiles of bytes.
 std::vector<Target> all_targets() {
   std::vector<Target> targets = {
 #define HEARTH_MEMBER(name) name(),
@@ -20,7 +21,8 @@ std::vector<Target> all_targets() {
 #undef HEARTH_MEMBER
   };
   std::stable_sort(targets.begin(), targets.end(), [](const Target& a, const Target& b) {
-    return std::pair(a.vector_bytes, a.dot4 != Dot4::none) < std::pair(b.vector_bytes, b.dot4 != Dot4::none);
+    const auto riches = [](const Target& t) { return std::tuple(t.vector_bytes, t.dot4 != Dot4::none, t.byte_tiles); };
+    return riches(a) < riches(b);
   });
   return targets;
 }
@@ -29,13 +31,17 @@ std::vector<Target> all_targets() {
 struct Extra {
   std::string_view feature, arch;
   Dot4 dot4;
-  bool bf16_dot;
+  bool bf16_dot, byte_tiles;
 };
 constexpr Extra kExtras[] = {
-    {"avxvnni", "x86_64", Dot4::unsigned_signed, false}, {"avx512vnni", "x86_64", Dot4::unsigned_signed, false},
-    {"avx512bf16", "x86_64", Dot4::none, true},          {"avx512vbmi", "x86_64", Dot4::none, false},
-    {"avx512vbmi2", "x86_64", Dot4::none, false},        {"gfni", "x86_64", Dot4::none, false},
-    {"dotprod", "aarch64", Dot4::signed_signed, false},  {"i8mm", "aarch64", Dot4::none, false},
+    {"avxvnni", "x86_64", Dot4::unsigned_signed, false, false},
+    {"avx512vnni", "x86_64", Dot4::unsigned_signed, false, false},
+    {"avx512bf16", "x86_64", Dot4::none, true, false},
+    {"avx512vbmi", "x86_64", Dot4::none, false, false},
+    {"avx512vbmi2", "x86_64", Dot4::none, false, false},
+    {"gfni", "x86_64", Dot4::none, false, false},
+    {"dotprod", "aarch64", Dot4::signed_signed, false, false},
+    {"i8mm", "aarch64", Dot4::none, false, true},
 };
 
 std::string_view arch_of(const Target& target) {
@@ -56,6 +62,7 @@ void add_feature(Target& target, const Extra& extra) {
   target.features += ",+" + std::string(extra.feature);
   if (extra.dot4 != Dot4::none) target.dot4 = extra.dot4;
   target.bf16_dot |= extra.bf16_dot;
+  target.byte_tiles |= extra.byte_tiles;
 }
 
 Result<Target> named_target(std::string_view name) {

@@ -210,10 +210,10 @@ TEST(Comparison, SeesOneWeight) {
 
 INSTANTIATE_TEST_SUITE_P(Storing, Targets,
                          testing::Values(Case{"none", {"x86-64-v3", "aarch64"}},
-                                         Case{"q8_0", {"x86-64-v3", "x86-64-v4", "aarch64", "aarch64-dotprod"}},
-                                         Case{"q4_0", {"x86-64-v4", "aarch64-dotprod"}},
-                                         Case{"q4_k", {"x86-64-v3", "aarch64-dotprod"}}, Case{"q5_k", {}},
-                                         Case{"q6_k", {"aarch64"}}),
+                                         Case{"q8_0", {"x86-64-v3", "x86-64-v4", "aarch64", "aarch64-dotprod", "aarch64-i8mm"}},
+                                         Case{"q4_0", {"x86-64-v4", "aarch64-dotprod", "aarch64-i8mm"}},
+                                         Case{"q4_k", {"x86-64-v3", "aarch64-dotprod", "aarch64-i8mm"}},
+                                         Case{"q5_k", {"aarch64-i8mm"}}, Case{"q6_k", {"aarch64", "aarch64-i8mm"}}),
                          [](const auto& info) { return info.param.scheme; });
 
 }  // namespace

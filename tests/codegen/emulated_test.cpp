@@ -5,7 +5,7 @@
 namespace hearth {
 namespace {
 
-constexpr const char* kTargets[] = {"aarch64", "aarch64-dotprod", "aarch64-dotprod+i8mm"};
+constexpr const char* kTargets[] = {"aarch64", "aarch64-dotprod", "aarch64-i8mm", "aarch64+i8mm"};
 
 void expect_emulated_agreement(const Trials& trials, uint32_t seed) {
   std::vector<Memory> before, truth;

@@ -168,6 +168,25 @@ Trials cast_trials(const std::vector<int>& lanes_tried) {
   return trials;
 }
 
+// Eight products a lane; in a chain, in tiles of columns by two rows, and where their sums are largest.
+void add_dot8(Trials& trials, DType a, int lanes) {
+  const Type sum{DType::i32, lanes}, left{a, lanes * 8}, right{DType::i8, lanes * 8};
+  const std::vector<Type> types = {sum, left, right};
+  trials.trials.push_back(elementwise(label("dot8", left), types, [](const auto& in) {
+    return dot4(dot4(in[0], in[1], in[2]), in[1] & constant_int(in[1]->type, 127), in[2]);
+  }));
+  trials.trials.push_back(elementwise(label("dot8_extreme", left), types, [&](const auto& in) {
+    return dot4(in[0], in[1] | constant_int(left, a == DType::u8 ? 254 : -128),
+                (in[2] & constant_int(right, 1)) | constant_int(right, -128));
+  }));
+  if (lanes % 2 != 0) return;
+  const std::vector<Type> of_tile = {sum, {DType::i64, lanes / 2}, {DType::i8, 16}};
+  trials.trials.push_back(elementwise(label("dot8_tile", left), of_tile, [&](const auto& in) {
+    const Expr columns = bitcast(left, interleave(in[1], 2)), rows = broadcast(in[2], lanes / 2);
+    return dot4(dot4(in[0], columns, rows), bitcast(left, interleave(in[1] + in[1], 2)), rows);
+  }));
+}
+
 Trials dot4_trials() {
   Trials trials;
   for (const DType a : {DType::u8, DType::i8})
@@ -182,6 +201,7 @@ Trials dot4_trials() {
         return dot4(in[0], in[1] | constant_int(types[1], a == DType::u8 ? 254 : -128),
                     (in[2] & constant_int(types[2], 1)) | constant_int(types[2], -128));
       }));
+      add_dot8(trials, a, lanes);
     }
   return trials;
 }

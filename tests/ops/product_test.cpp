@@ -190,27 +190,32 @@ TEST(Product, MatmulI16IsWithinTheRoundingOfItsGroups) {
   }
 }
 
-Value integer_product(SmallGraph& g, Value x, Value w, const Scheme& scheme) {
-  const Attrs attrs{{"sum_group", int64_t{scheme.group()}}, {"sum_values", int64_t{scheme.offset ? 1 : 0}}};
+Value integer_product(SmallGraph& g, Value x, Value w, const Scheme& scheme, const Target& target) {
+  const Attrs attrs{{"sum_group", int64_t{scheme.group()}},
+                    {"sum_values", int64_t{scheme.offset ? 1 : 0}},
+                    {"together", int64_t{target.byte_tiles ? 2 : 1}}};
   return g("matmul_int", {g("quantize_rows", {x}, attrs), w}, attrs);
 }
 
 // Integers with a peak of 127 in each group have a scale of 1, weights are multiples of a power of two: nothing is rounded.
 TEST(Product, MatmulIntIsExactOverIntegers) {
-  for (const Target& target : kTargets)
+  std::vector<Target> targets(std::begin(kTargets), std::end(kTargets));
+  for (const Dot4 dot4 : {Dot4::signed_signed, Dot4::none}) targets.push_back(with_byte_tiles(made_target(4, 32, dot4)));
+  for (const Target& target : targets)
     for (const std::string& storage : scheme_names()) {
       Chance chance(12);
       const int64_t columns = columns_of(storage), lanes = target.lanes_f32();
       const Matrix w = random_matrix(storage, 2 * lanes - 3, columns, chance, Scales::powers_of_two);
       SmallGraph g;
       g.size("n", 0, 64);
-      g.output("y", integer_product(g, g.input("x", "f32", "n", std::to_string(columns)), g.matrix("w", w, storage, lanes), *find_scheme(storage)));
+      g.output("y", integer_product(g, g.input("x", "f32", "n", std::to_string(columns)), g.codes("w", w, storage, target), *find_scheme(storage), target));
       std::vector<float> x;  // enough rows for unpacking first
       for (int64_t i = 0; i < 35 * columns; ++i)
         x.push_back(static_cast<float>(i % kRowGroup == 5 ? (i % 64 == 5 ? 127 : -127) : chance.below(15) - 7));
-      SCOPED_TRACE(fmt::format("{} in panels of {}", storage, lanes));
+      SCOPED_TRACE(fmt::format("{} in panels of {}{}", storage, lanes, target.byte_tiles ? ", tiles" : ""));
       const Truth truth = product(x, w);
       const std::vector<float> y = run_rows(g, target, x, columns);
+      run_rows(g, target, {x.begin(), x.begin() + 6 * columns}, columns);  // the last one of a pair
       ASSERT_EQ(y.size(), truth.values.size());
       for (size_t i = 0; i < y.size(); ++i) ASSERT_EQ(static_cast<double>(y[i]), truth.values[i]) << "element " << i;
     }
@@ -225,7 +230,7 @@ TEST(Product, MatmulIntIsWithinTheRoundingOfItsRows) {
     const Matrix w = random_matrix(storage, 16, columns, chance);
     SmallGraph g;
     g.size("n", 0, 64);
-    g.output("y", integer_product(g, g.input("x", "f32", "n", std::to_string(columns)), g.matrix("w", w, storage, 8), *find_scheme(storage)));
+    g.output("y", integer_product(g, g.input("x", "f32", "n", std::to_string(columns)), g.matrix("w", w, storage, 8), *find_scheme(storage), target));
     const std::vector<float> x = chance.floats(33 * columns, 5);
     const std::vector<float> y = run_rows(g, target, x, columns);
     const Truth truth = product(x, w);

@@ -94,6 +94,47 @@ void expect_quantized(const QuantizedRow& layout, const std::vector<std::byte>& 
   }
 }
 
+// What rows in pairs hold, row by row.
+std::vector<std::byte> apart(const QuantizedRow& layout, const std::vector<std::byte>& pairs, int64_t rows) {
+  std::vector<std::byte> all(pairs.size());
+  const auto move = [&](const Expr& to, const Expr& from, int64_t within, int64_t bytes) {
+    std::memcpy(&all[static_cast<size_t>(to->integer * bytes)], &pairs[static_cast<size_t>((from->integer + within) * bytes)], static_cast<size_t>(bytes));
+  };
+  for (int64_t row = 0; row < rows; ++row) {
+    const bool paired = row / 2 * 2 + 1 < rows;
+    const int in_pair = paired ? 2 : 1;
+    const Expr own(row), at(paired ? row / 2 : row);
+    const int64_t within = paired ? row % 2 : 0;
+    for (int64_t k = 0; k < layout.columns; ++k) {
+      const Expr run = layout.code_index(at, Expr(k / kRunOfPair * kRunOfPair), in_pair);
+      move(layout.code_index(own, Expr(k)), run, within * kRunOfPair + k % kRunOfPair, 1);
+    }
+    for (int64_t group = 0; group < layout.columns / kRowGroup; ++group)
+      move(layout.scale_index(own, Expr(group)), layout.scale_index(at, Expr(group), in_pair), within, 4);
+    for (int64_t group = 0; group < layout.columns / layout.sum_group; ++group)
+      move(layout.sum_index(own, Expr(group)), layout.sum_index(at, Expr(group), in_pair), within, 4);
+  }
+  return all;
+}
+
+TEST(Rows, QuantizeRowsInPairsKeepsTheSame) {
+  const int64_t columns = 96;
+  for (int64_t rows : {1, 2, 5, 6}) {
+    std::vector<std::byte> results[2];
+    for (int64_t together : {1, 2}) {
+      SmallGraph g;
+      g.size("n", 1, 40);
+      const Attrs attrs{{"sum_group", int64_t{16}}, {"sum_values", int64_t{1}}, {"together", together}};
+      g.output("rows", g("quantize_rows", {g.input("x", "f32", "n", std::to_string(columns))}, attrs));
+      Memory memory{{"x", as_bytes(Chance(3).floats(rows * columns, 2))}};
+      g.run(kTarget, {{"n", rows}}, memory);
+      results[together - 1] = memory["rows"];
+    }
+    EXPECT_EQ(results[0] == results[1], rows == 1);
+    EXPECT_TRUE(apart({columns, 16, SumOf::values, 2}, results[1], rows) == results[0]) << rows << " rows";
+  }
+}
+
 TEST(Rows, QuantizeRowsKeepsCodesScalesAndSums) {
   for (int64_t columns : {32, 96, 256})
     for (int64_t sum_group : {16, 32})

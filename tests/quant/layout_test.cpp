@@ -14,7 +14,7 @@ namespace {
 
 struct Case {
   std::string name;              // a scheme, or a plain element type
-  int panel_rows, rows;
+  int panel_rows, rows, word = 4;
 };
 
 void PrintTo(const Case& one, std::ostream* out) { *out << one.rows << " rows of " << one.name; }
@@ -78,7 +78,7 @@ Kernel unpack_kernel(const Storage2D& storage, const Layout& layout, Read how, b
   std::map<int, int> before;  // elements of a field in the pieces so far
   for (const Piece& piece : pieces_of(fields_of(storage, layout))) {
     const Field& what = fields_of(storage, layout)[piece.field];
-    const int field = piece.field, lanes = chunks ? interleave_of(what) : 1;
+    const int field = piece.field, lanes = chunks ? interleave_of(what, layout) : 1;
     const Expr first = element * lanes;
     const Expr value = read_fields(storage, layout, from, panel, row, at, blocks)(field, first + before[field], lanes);
     const Expr elements = lanes == 1 ? broadcast(first, rows) : broadcast(ramp(first, 1, lanes), rows);
@@ -98,7 +98,7 @@ class EveryLayout : public testing::TestWithParam<Case> {
  protected:
   const Storage storage_ = storage_named(GetParam().name);
   const Storage2D& parts_ = storage_.parts;
-  const Layout layout_{GetParam().panel_rows};
+  const Layout layout_{GetParam().panel_rows, GetParam().word};
   const int blocks_ = parts_.block == 1 ? 37 : 3;
   const int row_bytes_ = blocks_ * parts_.block_bytes;
   const int rows_ = GetParam().rows;
@@ -173,12 +173,12 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   for (const std::string& name : names)
     for (auto [panel_rows, rows] : {std::pair{1, 3}, {2, 5}, {4, 7}, {8, 16}, {16, 19}})
-      all.push_back({name, panel_rows, rows});
+      for (const int word : {4, 8}) all.push_back({name, panel_rows, rows, word});
   return all;
 }
 
 INSTANTIATE_TEST_SUITE_P(Quant, EveryLayout, testing::ValuesIn(cases()), [](const auto& info) {
-  return info.param.name + "_by_" + std::to_string(info.param.panel_rows);
+  return fmt::format("{}_by_{}_words_of_{}", info.param.name, info.param.panel_rows, info.param.word);
 });
 
 // The order of bytes itself, written out: 2 rows of one q4_0 block each.
@@ -188,6 +188,13 @@ TEST(Layout, InterleavesChunksOfFourBytes) {
   const std::vector<uint8_t> want = {0, 1, 18, 19, 2,  3,  4,  5,  20, 21, 22, 23, 6,  7,  8,  9,  24, 25,
                                      26, 27, 10, 11, 12, 13, 28, 29, 30, 31, 14, 15, 16, 17, 32, 33, 34, 35};
   EXPECT_EQ(pack(storage_of(*find_scheme("q4_0")), {2}, source, {0, 1}, 1), want);
+}
+TEST(Layout, InterleavesChunksOfEightBytes) {
+  std::vector<uint8_t> source(36);
+  for (int i = 0; i < 36; ++i) source[i] = static_cast<uint8_t>(i);
+  const std::vector<uint8_t> want = {0, 1, 18, 19, 2,  3,  4,  5,  6,  7,  8,  9,  20, 21, 22, 23, 24, 25,
+                                     26, 27, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31, 32, 33, 34, 35};
+  EXPECT_EQ(pack(storage_of(*find_scheme("q4_0")), {2, 8}, source, {0, 1}, 1), want);
 }
 
 TEST(Layout, CountsPaddingInItsBytes) {

@@ -73,7 +73,8 @@ class Prepare {
     const Scheme* scheme = find_scheme(node.text("storage"));
     const Storage2D storage = scheme ? storage_of(*scheme) : storage_of(*dtype_of(node.text("storage")));
     const int64_t rows = graph_.type(node.args[0]).shape[0].value(), blocks = row_bytes(node.args[0]) / storage.block_bytes;
-    return packed({rows, blocks * storage.block, operand(node, 0), {}}, node.text("storage"), node.integer("panel"));
+    return packed({rows, blocks * storage.block, operand(node, 0), {}}, node.text("storage"), node.integer("panel"), 1,
+                  static_cast<int>(node.integer("word", 4)));
   }
 
   const Graph& graph_;

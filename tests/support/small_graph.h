@@ -26,6 +26,10 @@ inline Target made_target(int lanes, int registers, Dot4 dot4) {
   target.dot4 = dot4;
   return target;
 }
+inline Target with_byte_tiles(Target target) {
+  target.byte_tiles = true;
+  return target;
+}
 
 // How f16 fields of random blocks are made: any small number, or powers of two, so that products are exact.
 enum class Scales { any, powers_of_two };
@@ -81,7 +85,8 @@ inline Matrix random_matrix(const std::string& storage, int64_t rows, int64_t co
   return matrix;
 }
 
-inline std::vector<std::byte> packed(const Matrix& matrix, const std::string& storage_name, int64_t panel, int together = 1) {
+inline std::vector<std::byte> packed(const Matrix& matrix, const std::string& storage_name, int64_t panel, int together = 1,
+                                     int word = 4) {
   if (panel == 1) return matrix.bytes;
   const Scheme* scheme = find_scheme(storage_name);
   const Storage2D storage = scheme ? storage_of(*scheme) : storage_of(*dtype_of(storage_name), together);
@@ -90,7 +95,7 @@ inline std::vector<std::byte> packed(const Matrix& matrix, const std::string& st
   for (int64_t r = 0; r < panels * panel; ++r) rows.push_back(r < matrix.rows ? r : -1);
   std::vector<std::byte> source = matrix.bytes, map = as_bytes(rows);
   std::vector<std::byte> result(static_cast<size_t>(panels * panel * blocks * storage.block_bytes));
-  run_kernel(pack_kernel(storage, Layout{static_cast<int>(panel)}), {&source, &map, &result},
+  run_kernel(pack_kernel(storage, Layout{static_cast<int>(panel), word}), {&source, &map, &result},
              {{"panels", panels}, {"blocks_per_row", blocks}});
   return result;
 }
@@ -121,6 +126,15 @@ class SmallGraph {
     const Value decode = this->matrix(name, matrix, "bf16", panel);
     weights_[name] = packed(matrix, "bf16", panel, 2);
     build_.graph.nodes[static_cast<size_t>(decode)].attrs["together"] = int64_t{2};
+    return decode;
+  }
+
+  // A matrix as the target's integer products want it.
+  Value codes(const std::string& name, const Matrix& matrix, const std::string& storage, const Target& target) {
+    const Value decode = this->matrix(name, matrix, storage, target.lanes_f32());
+    if (!target.byte_tiles) return decode;
+    weights_[name] = packed(matrix, storage, target.lanes_f32(), 1, 8);
+    build_.graph.nodes[static_cast<size_t>(decode)].attrs["word"] = int64_t{8};
     return decode;
   }
 

@@ -9,7 +9,7 @@ namespace {
 
 TEST(Targets, EveryNameIsFoundAndDescribesItself) {
   const std::vector<std::string> names = target_names();
-  for (const char* wanted : {"native", "x86-64-v3", "x86-64-v4", "x86-64-v4-vnni", "aarch64", "aarch64-dotprod"})
+  for (const char* wanted : {"native", "x86-64-v3", "x86-64-v4", "x86-64-v4-vnni", "aarch64", "aarch64-dotprod", "aarch64-i8mm"})
     EXPECT_NE(std::find(names.begin(), names.end(), wanted), names.end()) << wanted;
   for (const std::string& name : names) {
     if (name == "native") continue;
@@ -27,6 +27,9 @@ TEST(Targets, FactsOfTheFixedOnes) {
   EXPECT_EQ(find_target("x86-64-v4-vnni")->dot4, Dot4::unsigned_signed);
   EXPECT_EQ(find_target("aarch64")->vector_registers, 32);
   EXPECT_EQ(find_target("aarch64-dotprod")->dot4, Dot4::signed_signed);
+  EXPECT_FALSE(find_target("aarch64-dotprod")->byte_tiles);
+  EXPECT_TRUE(find_target("aarch64-i8mm")->byte_tiles);
+  EXPECT_TRUE(find_target("aarch64-dotprod+i8mm")->byte_tiles);
 }
 
 TEST(Targets, AddedFeaturesChangeTheFacts) {
@@ -61,6 +64,7 @@ TEST(Targets, NativeRunsHereAndItsNameSaysItAll) {
   const bool has_vnni = here.has("avx512vnni") || here.has("avxvnni");
   EXPECT_EQ(native->dot4 == Dot4::unsigned_signed, has_vnni);
   EXPECT_EQ(native->vector_bytes == 64, here.has("avx512vl"));
+  EXPECT_EQ(native->byte_tiles, here.has("i8mm"));
 }
 
 TEST(Targets, ForeignMachinesAreRefusedByName) {

@@ -169,6 +169,10 @@ Value* sdot(Build& build, Value* acc, Value* a, Value* b) {
   return build.CreateIntrinsic(Intrinsic::aarch64_neon_sdot, {acc->getType(), a->getType()}, {acc, a, b});
 }
 
+Value* usdot(Build& build, Value* acc, Value* a, Value* b) {
+  return build.CreateIntrinsic(Intrinsic::aarch64_neon_usdot, {acc->getType(), a->getType()}, {acc, a, b});
+}
+
 // unsigned a: (a - 128) . b + 128 . b; the second as twice 64 . b.
 Value* by_signed_signed(Build& build, DType a_dtype, Value* acc, Value* a, Value* b, int lanes) {
   if (a_dtype == DType::i8 || below_128(build, a)) return sdot(build, acc, a, b);
@@ -190,6 +194,8 @@ Value* by_pairs(Build& build, DType a_dtype, Value* acc, Value* a, Value* b, int
 
 }  // namespace
 
+bool dot4_by_lane(const Target& target) { return !target.triple.starts_with("x86_64") && target.dot4 != Dot4::none; }
+
 Value* dot4_value(Build& build, const Target& target, DType a_dtype, Value* acc, Value* a, Value* b) {
   if (!acc->getType()->isVectorTy()) {
     Value* one = build.CreateInsertElement(llvm::PoisonValue::get(vector_of(build, 32, 1)), acc, uint64_t{0});
@@ -199,6 +205,7 @@ Value* dot4_value(Build& build, const Target& target, DType a_dtype, Value* acc,
   const Step step = [&](Value* c, Value* left, Value* right, int lanes) {
     if (x86 && target.dot4 == Dot4::unsigned_signed) return by_unsigned_signed(build, a_dtype, c, left, right, lanes);
     if (x86) return by_words(build, a_dtype, c, left, right, lanes);
+    if (target.byte_tiles && a_dtype == DType::u8) return usdot(build, c, left, right);
     if (target.dot4 == Dot4::signed_signed) return by_signed_signed(build, a_dtype, c, left, right, lanes);
     return by_pairs(build, a_dtype, c, left, right, lanes);
   };

@@ -7,12 +7,15 @@
 #include <llvm/IR/ConstantRange.h>
 #include <llvm/IR/MDBuilder.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
+#include <span>
 #include <unordered_map>
 
 #include "base/check.h"
 #include "codegen/llvm/values.h"
+#include "ir/text.h"
 
 namespace hearth {
 namespace {
@@ -67,6 +70,8 @@ class Lowering {
   Value* value_of(const Expr& expr);
   Value* make_value(const ExprNode& node);
   Value* chain_value(const ExprNode& node);
+  void find_tile(const Expr& a, const Expr& b, DotTerm* term);
+  void read_together(std::span<const ExprNode* const> chain, size_t first, std::vector<Value*>* rows);
   Value* load_value(const ExprNode& node);
 
   struct Access {
@@ -392,17 +397,75 @@ Value* Lowering::value_of(const Expr& expr) {
   return value;
 }
 
+// a = bitcast(interleave(columns, 2)), b = broadcast(rows, ..): what some columns and two rows make with each other.
+void Lowering::find_tile(const Expr& a, const Expr& b, DotTerm* term) {
+  if (a->kind != ExprKind::bitcast || b->kind != ExprKind::broadcast) return;
+  const Expr &repeated = a->args[0], &rows = b->args[0];
+  const bool two_rows = repeated->kind == ExprKind::interleave && repeated->type.dtype == DType::i64 &&
+                        repeated->type.lanes == 2 * repeated->args[0]->type.lanes;
+  if (!two_rows || rows->type.lanes != 16) return;
+  term->columns = value_of(repeated->args[0]);
+  term->rows = value_of(rows);
+}
+
+// The four bytes that every lane of a dot4 is given, if that is all: their load.
+const ExprNode* repeated_word(const ExprNode& dot) {
+  const Expr& b = dot.args[2];
+  if (b->kind != ExprKind::broadcast || b->type.lanes % 16 != 0) return nullptr;
+  const Expr& word = b->args[0];
+  return word->kind == ExprKind::load && word->type.lanes == 4 && word->args.size() == 1 ? &*word : nullptr;
+}
+
+// An index as something and a number of elements.
+std::pair<std::string, int64_t> base_and_distance(const Expr& index) {
+  const bool is_sum = index->kind == ExprKind::binary && index->binary == BinaryOp::add;
+  const auto distance = is_sum ? known(index->args[1]) : std::nullopt;
+  return distance ? std::pair(print(index->args[0]), *distance) : std::pair(print(index), int64_t{0});
+}
+
+// Four words of a row that follow each other: read at once, each for all lanes.
+void Lowering::read_together(std::span<const ExprNode* const> chain, size_t first, std::vector<Value*>* rows) {
+  constexpr size_t kWords = 4;
+  if (first + kWords > chain.size()) return;
+  std::pair<std::string, int64_t> start;
+  const ExprNode* begin = nullptr;
+  for (size_t i = 0; i < kWords; ++i) {
+    const ExprNode* word = repeated_word(*chain[first + i]);
+    if (!word || (begin && word->buffer != begin->buffer)) return;
+    const auto at = base_and_distance(word->args[0]);
+    if (!begin) begin = word, start = at;
+    if (at.first != start.first || at.second != start.second + static_cast<int64_t>(4 * i)) return;
+  }
+  Value* words = load_value(*load_as({DType::i8, 16}, begin->buffer, begin->args[0]));
+  words = build_.CreateBitCast(words, register_type(context_, {DType::i32, 4}));
+  for (size_t i = 0; i < kWords; ++i) {
+    const Type bytes = chain[first + i]->args[2]->type;
+    const std::vector<int> order(static_cast<size_t>(bytes.lanes / 4), static_cast<int>(i));
+    Value* all = build_.CreateShuffleVector(words, order);
+    (*rows)[first + i] = build_.CreateBitCast(all, register_type(context_, bytes));
+  }
+}
+
 // Byte dot products that add to each other, all at once: how they add up is the target's choice.
 Value* Lowering::chain_value(const ExprNode& node) {
-  std::vector<const ExprNode*> chain{&node};  // last first
-  while (chain.back()->args[0]->kind == ExprKind::dot4) chain.push_back(&*chain.back()->args[0]);
-  Value* acc = value_of(chain.back()->args[0]);
+  const int products = node.args[1]->type.lanes / node.type.lanes;
+  const auto goes_on = [&](const Expr& e) {
+    return e->kind == ExprKind::dot4 && e->args[1]->type.lanes == products * e->type.lanes;
+  };
+  std::vector<const ExprNode*> chain{&node};
+  while (goes_on(chain.back()->args[0])) chain.push_back(&*chain.back()->args[0]);
+  std::reverse(chain.begin(), chain.end());
+  Value* acc = value_of(chain.front()->args[0]);
   std::vector<DotTerm> terms;
-  for (auto one = chain.rbegin(); one != chain.rend(); ++one) {
-    Value* a = value_of((*one)->args[1]);
-    terms.push_back({(*one)->args[1]->type.dtype, a, value_of((*one)->args[2])});
+  std::vector<Value*> rows(chain.size());
+  for (size_t i = 0; i < chain.size(); ++i) {
+    const Expr &a = chain[i]->args[1], &b = chain[i]->args[2];
+    Value* left = value_of(a);
+    if (!rows[i] && products == 4 && dot4_by_lane(target_)) read_together(chain, i, &rows);
+    terms.push_back({a->type.dtype, left, rows[i] ? rows[i] : value_of(b)});
+    if (target_.byte_tiles && products == 8) find_tile(a, b, &terms.back());
   }
-  return dot4_chain_value(build_, target_, acc, terms);
+  return products == 8 ? dot8_chain_value(build_, target_, acc, terms) : dot4_chain_value(build_, target_, acc, terms);
 }
 
 Value* Lowering::make_value(const ExprNode& node) {

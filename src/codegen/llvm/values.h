@@ -34,12 +34,19 @@ llvm::Value* reduce_value(llvm::IRBuilder<>& build, BinaryOp op, Type type, llvm
 // acc + sums of four products of bytes; `a` is u8 or i8, `b` i8. Exact on every target.
 llvm::Value* dot4_value(llvm::IRBuilder<>& build, const Target& target, DType a_dtype, llvm::Value* acc, llvm::Value* a,
                         llvm::Value* b);
-// The same for several products added to one sum.
+// The same for several products added to one sum, of four bytes a lane or eight.
 struct DotTerm {
   DType a_dtype = DType::u8;
   llvm::Value *a = nullptr, *b = nullptr;
+  // Where lanes are tiles, columns by two rows: 8 bytes of each column (i64) and 8 of each row; `a` and `b` repeat them.
+  llvm::Value *columns = nullptr, *rows = nullptr;
 };
 llvm::Value* dot4_chain_value(llvm::IRBuilder<>& build, const Target& target, llvm::Value* acc,
+                              const std::vector<DotTerm>& terms);
+// Are the same four bytes for all lanes best taken from a register that holds those of several products?
+bool dot4_by_lane(const Target& target);
+// As dot4_chain_value, for eight bytes a lane.
+llvm::Value* dot8_chain_value(llvm::IRBuilder<>& build, const Target& target, llvm::Value* acc,
                               const std::vector<DotTerm>& terms);
 
 // acc + two products: of bf16, by vdpbf16ps or as it would do it, or of i16 where `acc` is of integers.
