@@ -3,7 +3,8 @@
 //
 // The weights of a group of 32 become codes times a power of two, so that the largest of them has all its bits and
 // those up to 32 times smaller too: code = round_even(w * 2^(12 - e)), e the exponent of the largest. A group's
-// products are summed exactly in i32, then sum += (scale_w * scale_x) * products, in order of k.
+// products are summed exactly in i32, then sum += (2^(e - 12) * scale_x) * products, in order of k. The power of two is
+// added to the exponent of scale_x: multiplications of floats take turns with the dots, additions of integers do not.
 //
 // For many rows the codes of a panel are made once, in a strip that fits a cache; else they are made in registers.
 #include "base/check.h"
@@ -27,10 +28,10 @@ const Type kPair{DType::i16, 2};
 
 Expr word(uint32_t bits) { return constant_int(kWord, bits); }
 
-// Of 32 weights: two codes in each word, and the scale.
+// Of 32 weights: two codes in each word, and the scale, a power of two, as what it adds to the bits of an f32.
 struct Group {
   std::vector<Expr> codes;  // i16x2
-  Expr scale;               // f32
+  Expr scale;               // u32
 };
 
 // Adding 1.5 * 2^23 leaves the nearest integer in the low bits.
@@ -38,8 +39,8 @@ Expr rounded(const Expr& value, const Expr& factor) {
   return bitcast(kWord, fma(bitcast(kF32, value), factor, constant(kF32, 12582912.0)));
 }
 
-// `body` where the group's codes and scale are known. Exponents below 13 count as 13, so that both factors are normal
-// numbers.
+// `body` where the group's codes and scale are known. Exponents count as no less than kLeastExponentI16, so that the
+// scale times that of any row is a normal number.
 Stmt with_codes(Emit& emit, const WeightView& weight, const WeightView::At& first,
                 const std::function<Stmt(const Group&)>& body) {
   std::vector<std::string> names;
@@ -58,33 +59,35 @@ Stmt with_codes(Emit& emit, const WeightView& weight, const WeightView::At& firs
                     factor_name = emit.fresh("factor");
   const Expr both = var(most_name, kWord), exponent = var(exponent_name, kWord), factor = var(factor_name, kF32);
   const Expr larger = binary(BinaryOp::max, both >> word(16), both & word(0xffff));
-  Group group{{}, bitcast(kF32, (exponent - word(12)) << word(23))};
+  Group group{{}, (exponent - word(127 + 12)) << word(23)};
   for (const Expr& pair : words) {
     const Expr even = rounded(pair << word(16), factor), odd = rounded(pair & word(0xffff0000), factor);
     group.codes.push_back(bitcast(kPair, (even & word(0xffff)) | (odd << word(16))));
   }
   Stmt result = let(factor_name, bitcast(kF32, (word(266) - exponent) << word(23)), body(group));
-  result = let(exponent_name, binary(BinaryOp::max, larger >> word(7), word(13)), result);
+  result = let(exponent_name, binary(BinaryOp::max, larger >> word(7), word(kLeastExponentI16)), result);
   result = let(most_name, bitcast(kWord, most), result);
   for (size_t i = names.size(); i-- > 0;) result = let(names[i], values[i], result);
   return result;
 }
 
-// Adds a group's products.
+// Adds a group's products. Each has a name, so that rows side by side take turns: one waits for the one before it.
 Stmt group_products(Emit& emit, Buffer x, const RowI16& layout, const Group& group, const Expr& number,
                     const ContractionAt& into) {
+  std::vector<std::pair<std::string, Expr>> steps;
+  const auto named = [&](const char* name, const Expr& value) {
+    steps.emplace_back(emit.fresh(name), value);
+    return var(steps.back().first, value->type);
+  };
   Expr products = constant_int(kI32, 0);
-  std::vector<std::string> names;
   for (int i = 0; i < kPairs; ++i) {
+    const Expr code = named("c", group.codes[static_cast<size_t>(i)]);
     const Expr row = load_as(kPair, x, layout.code_index(into.t, number * Expr(kGroupI16) + Expr(2 * i)));
-    names.push_back(emit.fresh("c"));
-    products = dot2(products, var(names.back(), kPair), row);
+    products = named("products", dot2(products, code, row));
   }
-  const std::string scale = emit.fresh("scale");
-  const Expr both = var(scale, kF32) * load_as(kF32, x, layout.scale_index(into.t, number));
-  Stmt result =
-      let(scale, group.scale, store(into.sum, Expr(0), fma(cast(kF32, products), both, load(into.sum, Expr(0)))));
-  for (size_t i = names.size(); i-- > 0;) result = let(names[i], group.codes[i], result);
+  const Expr both = named("scale", group.scale) + load_as(kWord, x, layout.scale_index(into.t, number));
+  Stmt result = store(into.sum, Expr(0), fma(cast(kF32, products), bitcast(kF32, both), load(into.sum, Expr(0))));
+  for (size_t i = steps.size(); i-- > 0;) result = let(steps[i].first, steps[i].second, result);
   return result;
 }
 
@@ -101,7 +104,7 @@ Stmt direct_products(Emit& emit, const WeightView& weight, Buffer x, const RowI1
 
 ManyRows by_strip(Emit& emit, const WeightView& weight, Buffer x, const RowI16& layout) {
   const Buffer codes = local_buffer(emit.fresh("codes"), DType::u32, layout.columns / 2);
-  const Buffer scales = local_buffer(emit.fresh("scales"), DType::f32, layout.columns / kGroupI16);
+  const Buffer scales = local_buffer(emit.fresh("scales"), DType::u32, layout.columns / kGroupI16);
   const Expr groups(layout.columns / kGroupI16);
   ManyRows many{.at_least = kStripRows};
   many.around = [=, &emit, &weight](const ContractionAt& at, Stmt rows) {

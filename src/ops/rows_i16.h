@@ -8,6 +8,10 @@ namespace hearth {
 inline constexpr int kGroupI16 = 32;   // elements that share a scale
 inline constexpr int kPeakI16 = 8191;  // the largest code: 32 products of two such codes stay below 2^31
 
+// What counts as zeros, of rows and of weights, so that the product of two scales is always a normal number.
+inline constexpr double kLeastPeakI16 = 0x1p-50;
+inline constexpr int kLeastExponentI16 = 127 - 50;
+
 struct RowI16 {
   int64_t columns = 0;  // a multiple of 32
 

@@ -26,7 +26,8 @@ constexpr int64_t kWorthAsking = 32;     // bytes: smaller reads lie among large
 // Runs `rows.size()` iterations of a loop body side by side; rows[i] is the loop variable's value in copy i.
 class Jam {
  public:
-  Jam(std::string variable, std::vector<Expr> rows) : varies_{std::move(variable), {}, {}}, rows_(std::move(rows)) {}
+  Jam(const Target& target, std::string variable, std::vector<Expr> rows)
+      : target_(target), varies_{std::move(variable), {}, {}}, rows_(std::move(rows)) {}
 
   Stmt run(const Stmt& stmt) {
     switch (stmt->kind) {
@@ -40,6 +41,7 @@ class Jam {
         return loop(stmt->name, stmt->args[0], stmt->loop, run(stmt->children[0]));
       case StmtKind::let: return run_let(stmt);
       case StmtKind::store: {
+        if (const Stmt links = one_by_one(stmt)) return run(links);
         std::vector<Stmt> copies;
         for (size_t i = 0; i < rows_.size(); ++i) copies.push_back(copy_store(stmt, i));
         return block(std::move(copies));
@@ -59,6 +61,28 @@ class Jam {
 
  private:
   static std::string copy_name(const std::string& name, size_t i) { return fmt::format("{}_{}", name, i); }
+
+  bool is_link(const Expr& e) const {
+    return e->kind == ExprKind::dot4 && target_.dot4 != Dot4::none && !target_.byte_tiles;
+  }
+
+  // x = dot(dot(s, a, b), c, d) -> let dot_1 = dot(s, a, b) { x = dot(dot_1, c, d) }: a product waits for the one before it, so the
+  // rows take turns. Not where the code generator wants to see them together. Null: nothing to part.
+  Stmt one_by_one(const Stmt& stmt) {
+    const Expr& value = stmt->args[1];
+    if (rows_.size() == 1 || !is_link(value) || !is_link(value->args[0])) return nullptr;
+    std::vector<Expr> links;  // last first
+    for (Expr e = value; is_link(e); e = e->args[0]) links.push_back(e);
+    const auto name = [&](size_t i) { return fmt::format("dot_{}_{}", chains_, i); };
+    const auto link = [&](size_t i) {
+      const Expr& e = links[i];
+      return dot4(i + 1 == links.size() ? e->args[0] : var(name(i + 1), e->type), e->args[1], e->args[2]);
+    };
+    Stmt result = store(stmt->buffer, stmt->args[0], link(0), stmt->args.size() > 2 ? stmt->args[2] : Expr());
+    for (size_t i = 1; i < links.size(); ++i) result = let(name(i), link(i), result);
+    ++chains_;
+    return result;
+  }
 
   // Index into the i-th copy of a local buffer, counted in elements of the accessed type.
   Expr copy_index(const Buffer& buffer, const Expr& index, Type accessed, size_t i) const {
@@ -122,6 +146,8 @@ class Jam {
     return asked;
   }
 
+  const Target& target_;
+  int chains_ = 0;                       // parted so far
   Varying varies_;                       // lets and locals have one copy a row
   std::vector<Expr> rows_;
   std::set<std::string> asked_;
@@ -142,7 +168,7 @@ Rows rows_of(const Expr& extent) {
 }
 
 // The loop in steps of each factor in turn; each factor divides the one before, the last is 1.
-Stmt tile(const Stmt& stmt, const std::vector<int>& every_factor) {
+Stmt tile(const Target& target, const Stmt& stmt, const std::vector<int>& every_factor) {
   const Expr& extent = stmt->args[0];
   const Rows rows_here = rows_of(extent);
   std::vector<int> factors;
@@ -155,16 +181,16 @@ Stmt tile(const Stmt& stmt, const std::vector<int>& every_factor) {
     const std::string step = fmt::format("{}_x{}", stmt->name, factor);
     std::vector<Expr> rows;
     for (int i = 0; i < factor; ++i) rows.push_back(start + var(step) * Expr(factor) + Expr(i));
-    parts.push_back(loop(step, left / Expr(factor), LoopKind::serial, Jam(stmt->name, rows).run(stmt->children[0])));
+    parts.push_back(loop(step, left / Expr(factor), LoopKind::serial, Jam(target, stmt->name, rows).run(stmt->children[0])));
     start = extent / Expr(factor) * Expr(factor);
     left = extent % Expr(factor);
   }
   return block(std::move(parts));
 }
 
-Stmt only_row(const Stmt& stmt) {
+Stmt only_row(const Target& target, const Stmt& stmt) {
   if (rows_of(stmt->args[0]).each > 1) return block({});
-  return Jam(stmt->name, {Expr(0)}).run(stmt->children[0]);
+  return Jam(target, stmt->name, {Expr(0)}).run(stmt->children[0]);
 }
 
 Stmt replace_independent(const Stmt& root, const std::function<Stmt(const Stmt&)>& change) {
@@ -202,12 +228,12 @@ Program tile_rows(const Program& program, const Target& target) {
       Kernel one = kernel;
       one.name += "_one_row";
       one.body = replace_independent(
-          kernel.body, [&](const Stmt& stmt) { return row_size(stmt) == size ? only_row(stmt) : tile(stmt, factors); });
+          kernel.body, [&](const Stmt& stmt) { return row_size(stmt) == size ? only_row(target, stmt) : tile(target, stmt, factors); });
       variants[kernel.name].push_back({one.name, Dim::size(size), 1, 1});
       result.kernels.push_back(std::move(one));
     }
     Kernel many = kernel;
-    many.body = replace_independent(kernel.body, [&](const Stmt& stmt) { return tile(stmt, factors); });
+    many.body = replace_independent(kernel.body, [&](const Stmt& stmt) { return tile(target, stmt, factors); });
     variants[kernel.name].push_back({many.name, size.empty() ? Dim(0) : Dim::size(size), 0, upper_bound(program, size)});
     result.kernels.push_back(std::move(many));
   }
