@@ -31,7 +31,8 @@ HttpConnection::HttpConnection(boost::asio::ip::tcp::socket socket, std::string 
       socket_(std::move(socket)),
       executor_(socket_.get_executor()),
       deadline_timer_(executor_),
-      hangup_timer_(executor_) {
+      hangup_timer_(executor_),
+      gather_timer_(executor_) {
   ++shared_->connections;
   ++(welcome_ == Welcome::serve ? shared_->open_connections : shared_->refused_connections);
 }

@@ -86,6 +86,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void refuse(const HttpRefusal& refusal, HttpHeaders headers = {});
   void write_continue();
   void flush();
+  bool gather();  // true: what is to be written waits for more
   void write_some();
   void on_wrote(const boost::system::error_code& failure, size_t bytes);
   void finish_reply();
@@ -122,9 +123,10 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   size_t piece_written_ = 0;
   bool writing_ = false;
 
-  boost::asio::steady_timer deadline_timer_, hangup_timer_;
+  boost::asio::steady_timer deadline_timer_, hangup_timer_, gather_timer_;
   Clock::time_point deadline_ = Clock::time_point::max();
-  bool deadline_waits_ = false, hangup_waits_ = false;
+  Clock::time_point wrote_at_;  // the last write's beginning
+  bool deadline_waits_ = false, hangup_waits_ = false, gather_waits_ = false;
 };
 
 }  // namespace hearth

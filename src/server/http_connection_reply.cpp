@@ -2,6 +2,7 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "server/http_connection.h"
 
@@ -74,9 +75,25 @@ void HttpConnection::flush() {
     if (channel_->is_slow()) ++shared_->slow_readers;
     return cut();
   }
-  if (writing_ || !channel_->take(piece_)) return;
+  if (writing_ || gather() || !channel_->take(piece_)) return;
   piece_written_ = 0;
+  wrote_at_ = Clock::now();
   write_some();
+}
+
+// One write a client and tick at most; ticks are the same for all, so that one waking serves every client.
+bool HttpConnection::gather() {
+  const Clock::duration tick = shared_->options.gather_time;
+  if (tick <= Clock::duration::zero()) return false;
+  const auto next = Clock::time_point(wrote_at_.time_since_epoch() / tick * tick + tick);
+  if (Clock::now() >= next || !channel_->delay()) return false;
+  if (std::exchange(gather_waits_, true)) return true;
+  gather_timer_.expires_at(next);
+  gather_timer_.async_wait([self = shared_from_this()](const error_code&) {
+    self->gather_waits_ = false;
+    self->flush();
+  });
+  return true;
 }
 
 void HttpConnection::write_some() {
@@ -202,6 +219,7 @@ void HttpConnection::close() {
   hold_body(0);
   deadline_timer_.cancel();
   hangup_timer_.cancel();
+  gather_timer_.cancel();
   error_code ignored;
   socket_.close(ignored);
   if (!channel_) return;

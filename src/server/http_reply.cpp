@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -39,15 +40,23 @@ void call_safely(const std::function<void()>& call) {
 }
 
 constexpr int64_t kStream = -1;
+constexpr size_t kMuch = 16 << 10;  // so many bytes wait for no more
 
 }  // namespace
 
 ReplyChannel::ReplyChannel(ReplyFraming framing, std::function<void()> wake)
     : framing_(std::move(framing)), wake_(std::move(wake)) {}
 
+bool ReplyChannel::is_little() const {
+  return phase_ == Phase::streaming && !wants_cut_ && payload_.size() < std::min(kMuch, framing_.queue_bytes / 2);
+}
+
 void ReplyChannel::wake_once() {
-  if ((awake_ && !wants_cut_) || !wake_) return;  // a cut does not wait for the write under way
+  if (delayed_ && is_little()) return;
+  const bool is_due = !awake_ || delayed_ || wants_cut_;  // a cut does not wait for the write under way
+  if (!is_due || !wake_) return;
   awake_ = true;
+  delayed_ = false;
   wake_();
 }
 
@@ -151,7 +160,7 @@ size_t ReplyChannel::queued_bytes() const {
 
 bool ReplyChannel::take(ReplyPiece& piece) {
   const std::lock_guard lock(mutex_);
-  awake_ = false;
+  awake_ = delayed_ = false;
   piece = {};
   if (phase_ == Phase::waiting || wants_cut_ || last_taken_) return false;
   piece.is_last = last_taken_ = phase_ == Phase::ended;
@@ -164,6 +173,12 @@ bool ReplyChannel::take(ReplyPiece& piece) {
   }
   if (chunked_ && piece.is_last) piece.tail += "0\r\n\r\n";
   return piece.is_last || !piece.head.empty() || !piece.payload.empty();
+}
+
+bool ReplyChannel::delay() {
+  const std::lock_guard lock(mutex_);
+  delayed_ = head_.empty() && !payload_.empty() && is_little();
+  return delayed_;
 }
 
 void ReplyChannel::wrote() {

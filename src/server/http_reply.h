@@ -30,7 +30,7 @@ struct ReplyPiece {
 
 class ReplyChannel {
  public:
-  // `wake` is called under the lock, at most once until the next take().
+  // `wake` is called under the lock, at most once until the next take() or delay().
   ReplyChannel(ReplyFraming framing, std::function<void()> wake);
 
   // The owner's side: HttpReply's laws.
@@ -45,6 +45,7 @@ class ReplyChannel {
 
   // The connection's side.
   bool take(ReplyPiece& piece);  // false: nothing to write now
+  bool delay();                  // what goes on may wait for more: wakes only for its end, or for much, until take()
   void wrote();                  // the kernel has taken the last piece
   void cut();                    // the client is gone: calls on_gone's call, wakes no more
   bool wants_cut() const;        // the owner abandoned a stream, or the reader is too slow
@@ -59,6 +60,7 @@ class ReplyChannel {
   bool is_over() const { return gone_ || phase_ == Phase::ended; }
   void begin(int status, std::string_view content_type, const HttpHeaders& headers, int64_t length);
   void wake_once();
+  bool is_little() const;  // what waits to be written may wait for more
 
   mutable std::mutex mutex_;
   ReplyFraming framing_;
@@ -69,7 +71,7 @@ class ReplyChannel {
   Phase phase_ = Phase::waiting;
   int status_ = 0;
   bool has_body_ = true, chunked_ = false;
-  bool awake_ = false, gone_ = false, slow_ = false, wants_cut_ = false, last_taken_ = false;
+  bool awake_ = false, delayed_ = false, gone_ = false, slow_ = false, wants_cut_ = false, last_taken_ = false;
 };
 
 // The owner's handle: dropping it abandons the channel.

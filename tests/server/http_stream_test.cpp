@@ -57,6 +57,40 @@ TEST(HttpStream, chunks_arrive_as_they_are_written) {
   EXPECT_EQ(streamer.gone.count(), 0);
 }
 
+TEST(HttpStream, pieces_in_a_row_go_out_together_and_the_first_and_the_end_do_not_wait) {
+  HttpOptions options;
+  options.gather_time = Milliseconds(60'000);
+  Streamer streamer;
+  TestServer server(options, streamer.handler());
+  TestClient client = server.connect();
+  ASSERT_TRUE(client.send(get("/")));
+  EXPECT_NE(client.receive_until("first\n\r\n").find("Transfer-Encoding: chunked"), std::string::npos);
+  const auto reply = streamer.reply();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(reply->write("more\n"));
+    std::this_thread::sleep_for(Milliseconds(20));
+  }
+  EXPECT_GE(reply->queued_bytes(), size_t{5});  // at the boundary of a minute the others may have gone
+  const std::string much(20'000, 'x');
+  EXPECT_TRUE(reply->write(much));
+  const std::string came = client.receive_until(much + "\r\n");
+  EXPECT_NE(came.find("more\n" + much), std::string::npos);
+  EXPECT_TRUE(reply->write("last\n"));
+  reply->end();
+  EXPECT_NE(client.receive_until("0\r\n\r\n").find("last\n\r\n0\r\n\r\n"), std::string::npos);
+}
+
+TEST(HttpStream, gathered_pieces_go_out_without_another_word) {
+  Streamer streamer;
+  TestServer server({}, streamer.handler());
+  TestClient client = server.connect();
+  ASSERT_TRUE(client.send(get("/")));
+  client.receive_until("first\n\r\n");
+  EXPECT_TRUE(streamer.reply()->write("second\n"));
+  EXPECT_EQ(client.receive_until("second\n\r\n"), "7\r\nsecond\n\r\n");
+  streamer.reply()->end();
+}
+
 TEST(HttpStream, http_1_0_streams_end_with_the_connection) {
   TestServer server({}, [](HttpRequest, std::shared_ptr<HttpReply> reply) {
     reply->begin_stream(200, "text/plain");

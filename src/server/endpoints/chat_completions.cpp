@@ -3,6 +3,7 @@
 #include "server/endpoint.h"
 #include "server/openai_words.h"
 #include "server/sse.h"
+#include "server/text_frame.h"
 
 namespace hearth {
 
@@ -29,7 +30,12 @@ class ChatDialect : public ApiDialect {
     std::string text;
     const auto index = static_cast<size_t>(delta.choice);
     const AnswerChoice& choice = answer.choices[index];
-    OrderedJson words = delta_words(delta.message);
+    const MessageDelta& message = delta.message;
+    const bool is_text = !message.content.empty() && message.reasoning.empty() && message.tool_calls.empty();
+    if (is_text && delta.logprobs.empty() && delta.finish == Finish::none) {
+      return frame(answer, index).with(message.content);
+    }
+    OrderedJson words = delta_words(message);
     const OrderedJson logprobs = delta.logprobs.empty() ? OrderedJson(nullptr) : chat_logprobs(answer, delta.logprobs);
     if (!words.empty() || !delta.logprobs.empty()) text += chunk(answer, index, std::move(words), nullptr, logprobs);
     if (delta.finish != Finish::none) text += chunk(answer, index, OrderedJson::object(), finish_word(choice), nullptr);
@@ -71,8 +77,15 @@ class ChatDialect : public ApiDialect {
     if (usage_ == UsageChunk::yes) body["usage"] = nullptr;
     return sse_event(dump(body));
   }
+  const TextFrame& frame(const Answer& answer, size_t index) {
+    if (frames_.size() <= index) frames_.resize(index + 1);
+    auto& frame = frames_[index];
+    if (!frame) frame.emplace(chunk(answer, index, {{"content", TextFrame::kMark}}, nullptr, nullptr));
+    return *frame;
+  }
 
   UsageChunk usage_;
+  std::vector<std::optional<TextFrame>> frames_;  // by choice
 };
 
 struct ChatBody {

@@ -4,6 +4,7 @@
 #include "server/openai_words.h"
 #include "server/prompt_fields.h"
 #include "server/sse.h"
+#include "server/text_frame.h"
 
 namespace hearth {
 
@@ -67,6 +68,10 @@ class CompletionDialect : public ApiDialect {
 
   std::string delta(const Answer& answer, const AnswerDelta& delta) override {
     const auto index = static_cast<size_t>(delta.choice);
+    if (delta.logprobs.empty() && delta.finish == Finish::none) {
+      offsets_[index] += delta.message.content.size();
+      return frame(answer, index).with(delta.message.content);
+    }
     OrderedJson logprobs = nullptr;
     if (!delta.logprobs.empty()) {
       LegacyLogprobs legacy(answer, offsets_[index]);
@@ -124,6 +129,12 @@ class CompletionDialect : public ApiDialect {
     if (usage_ == UsageChunk::yes) body["usage"] = nullptr;
     return sse_event(dump(body));
   }
+  const TextFrame& frame(const Answer& answer, size_t index) {
+    if (frames_.size() <= index) frames_.resize(index + 1);
+    auto& frame = frames_[index];
+    if (!frame) frame.emplace(chunk(answer, index, std::string(TextFrame::kMark), nullptr, nullptr));
+    return *frame;
+  }
   OrderedJson all_logprobs(const Answer& answer, size_t index) {
     if (!logprobs_) return nullptr;
     LegacyLogprobs legacy(answer, 0);
@@ -142,6 +153,7 @@ class CompletionDialect : public ApiDialect {
   UsageChunk usage_;
   bool logprobs_;
   std::vector<size_t> offsets_;  // bytes of text told, by choice
+  std::vector<std::optional<TextFrame>> frames_;  // by choice
 };
 
 struct CompletionBody {
