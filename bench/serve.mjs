@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
-import { stream } from '../tests/server/clients/stream.mjs';
+import { RawClient } from './raw_client.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -59,43 +59,41 @@ function start_llama(port, slots) {
 }
 
 // Prompts are ids, so that both servers compute the same, whatever they make of a text; the first ones differ, so that no
-// answer is helped by another's cache.
+// answer is helped by another's cache. The two requests of any client are as long together as those of any other.
 function job(round, i) {
   const id = (k) => 300 + ((k * 7919 + 13) % 7000);
-  return [id(round), id(i), ...Array.from({ length: 14 + 14 * (i % 4) }, (_, k) => id(k))];
+  return [id(round), id(i), ...Array.from({ length: 14 + 14 * [0, 3, 1, 2][i % 4] }, (_, k) => id(k))];
 }
 
-// As each server likes it best: llama.cpp's own endpoint, OpenAI's of Hearth. A connection kept open may be closed just
-// when it is used again: that request is sent anew.
-async function ask(server, prompt, tries = 5) {
-  const common = { prompt, temperature: 0, ignore_eos: true };
-  const [path, most] = server.name === 'hearth' ? ['/v1/completions', { max_tokens: tokens }] : ['/completion', { n_predict: tokens }];
-  try {
-    return await stream(server.url, { ...common, ...most }, path);
-  } catch (error) {
-    if (tries === 1 || error.cause?.code !== 'UND_ERR_SOCKET') throw error;
-    return ask(server, prompt, tries - 1);
-  }
+// As each server likes it best: llama.cpp's own endpoint, OpenAI's of Hearth.
+function ask(server, client, prompt, most = tokens) {
+  const common = { prompt, temperature: 0, ignore_eos: true, stream: true };
+  if (server.name !== 'hearth') return client.ask('/completion', { ...common, n_predict: most });
+  return client.ask('/v1/completions', { ...common, max_tokens: most, stream_options: { include_usage: true } });
 }
 
 // `clients` ask at once, each twice.
 async function measure(server, clients, round) {
   const answers = [];
   const begun = performance.now();
-  await Promise.all(Array.from({ length: clients }, async (_, client) => {
-    for (let i = 0; i < 2; ++i) answers.push(await ask(server, job(round * 1000 + clients, client * 2 + i)));
+  const used = process.cpuUsage();
+  await Promise.all(Array.from({ length: clients }, async (_, i) => {
+    const client = new RawClient(server.url);
+    for (let k = 0; k < 2; ++k) answers.push(await ask(server, client, job(round * 1000 + clients, i * 2 + k)));
+    client.close();
   }));
   const seconds = (performance.now() - begun) / 1000;
+  const { user, system } = process.cpuUsage(used);
   const made = answers.reduce((sum, answer) => sum + answer.tokens, 0);
   if (made !== clients * 2 * tokens) throw new Error(`${server.name}: got ${made} tokens, want ${clients * 2 * tokens}`);
   const first = answers.map((answer) => answer.first_ms);
-  return { rate: made / seconds, p50: at(first, 0.5), p95: at(first, 0.95) };
+  return { rate: made / seconds, p50: at(first, 0.5), p95: at(first, 0.95), own: (user + system) / 1e6 / seconds };
 }
 
 async function race() {
   const racers = [await start_hearth(7511)];
   if (flags['llama-server']) racers.push(await start_llama(7512, Math.max(...counts)));
-  console.log('| clients | server | tokens/s | first token p50 | p95 |\n| ---: | --- | ---: | ---: | ---: |');
+  console.log('| clients | server | tokens/s | first token p50 | p95 | CPUs of this client |\n| ---: | --- | ---: | ---: | ---: | ---: |');
   for (const clients of counts) {
     const results = racers.map(() => []);
     for (let round = 0; round <= rounds; ++round) {  // the first warms up
@@ -106,9 +104,10 @@ async function race() {
     }
     const of = (i, what) => median(results[i].map((result) => result[what]));
     racers.forEach((racer, i) =>
-      console.log(`| ${clients} | ${racer.name} | ${of(i, 'rate').toFixed(0)} | ${of(i, 'p50').toFixed(1)} ms | ${of(i, 'p95').toFixed(1)} ms |`));
+      console.log(`| ${clients} | ${racer.name} | ${of(i, 'rate').toFixed(0)} | ${of(i, 'p50').toFixed(1)} ms | ${of(i, 'p95').toFixed(1)} ms | ` +
+        `${of(i, 'own').toFixed(2)} |`));
     if (racers.length > 1) {
-      console.log(`| ${clients} | ratio | ${(of(0, 'rate') / of(1, 'rate')).toFixed(2)} | | ${(of(0, 'p95') / of(1, 'p95')).toFixed(2)} |`);
+      console.log(`| ${clients} | ratio | ${(of(0, 'rate') / of(1, 'rate')).toFixed(2)} | | ${(of(0, 'p95') / of(1, 'p95')).toFixed(2)} | |`);
     }
   }
   return racers;
@@ -120,9 +119,11 @@ async function system() {
   const shares = [];
   for (let round = 0; round < rounds; ++round) {
     const rules = Array.from({ length: Math.min(2000, Number(flags.context) - 64) }, (_, k) => 300 + (((k + round * 31) * 7919) % 7000));
-    const about = (ids) => stream(server.url, { prompt: [...rules, ...ids], max_tokens: 8, temperature: 0, ignore_eos: true }, '/v1/completions');
+    const client = new RawClient(server.url);
+    const about = (ids) => ask(server, client, [...rules, ...ids], 8);
     const first = await about([400, 401, 402, 403]);
     const second = await about([500, 501, 502, 503]);
+    client.close();
     shares.push(second.first_ms / first.first_ms);
     console.log(`system prompt: first ${first.first_ms.toFixed(1)} ms, second ${second.first_ms.toFixed(1)} ms`);
   }
