@@ -2,12 +2,14 @@
 #include "ops/contraction.h"
 
 #include "base/check.h"
+#include "ops/shapes.h"
 
 namespace hearth {
 namespace {
 
 // What is done with the sums of one row, or of each of a pair: two f32 are one i64, first the lower half.
-Stmt finish_rows(Emit& emit, const ContractionAt& at, const std::function<Stmt(const Expr& t, const Expr& sum)>& finish) {
+Stmt finish_rows(Emit& emit, const ContractionAt& at,
+                 const std::function<Stmt(const Expr& t, const Expr& sum)>& finish) {
   if (at.rows == 1) return finish(at.t, load(at.sum, Expr(0)));
   const Type whole{DType::i64, 1}, half{DType::i32, 1};
   const std::string name = emit.fresh("sums");
@@ -18,6 +20,18 @@ Stmt finish_rows(Emit& emit, const ContractionAt& at, const std::function<Stmt(c
 }
 
 }  // namespace
+
+Result<TensorType> product_shape(const Node& node, std::span<const TensorType> args,
+                                 const std::function<int64_t(int64_t columns)>& row_bytes) {
+  TRY_DONE(want_operands(node, args, 2));
+  TRY_DONE(want_axes(node, args, 0, 2));
+  TRY_DONE(want_axes(node, args, 1, 2));
+  const Dim& columns = args[1].shape[1];
+  if (!columns.is_constant()) return wrong_operand(node, 1, args[1], "rows of a constant size");
+  if (!(args[0].shape[1] == Dim(row_bytes(columns.value()))))
+    return wrong_operand(node, 0, args[0], "rows quantized from as many columns as " + print(args[1]));
+  return TensorType{DType::f32, {args[0].shape[0], args[1].shape[0]}};
+}
 
 KernelBody contraction(Emit& emit, const TensorType& result, const WeightView& weight,
                        const std::function<Stmt(const ContractionAt&)>& products, const ManyRows* many, int together) {

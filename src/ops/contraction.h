@@ -25,6 +25,10 @@ struct ManyRows {
   std::function<Stmt(const ContractionAt&)> products;
 };
 
+// (rows quantized from K columns, w [columns, K]) -> f32 [rows, columns]; row_bytes(K): of such a row.
+Result<TensorType> product_shape(const Node& node, std::span<const TensorType> args,
+                                 const std::function<int64_t(int64_t columns)>& row_bytes);
+
 // `products` adds every product of one row of x and one row of weights to at.sum. together 2: rows go in pairs, which
 // `products` is asked for too, and the last of an odd number alone:
 //

@@ -14,7 +14,6 @@
 #include "base/set.h"
 #include "ops/contraction.h"
 #include "ops/quantized_rows.h"
-#include "ops/shapes.h"
 
 HEARTH_SET_MEMBER(op, matmul_int)
 
@@ -245,15 +244,8 @@ ManyRows by_strip(Emit& emit, const WeightView& weight, Buffer x, const Quantize
 Op matmul_int() {
   Op op;
   op.kind = OpClass::contraction;
-  op.shape = [](const Node& node, std::span<const TensorType> args) -> Result<TensorType> {
-    TRY_DONE(want_operands(node, args, 2));
-    TRY_DONE(want_axes(node, args, 0, 2));
-    TRY_DONE(want_axes(node, args, 1, 2));
-    if (!args[1].shape[1].is_constant()) return wrong_operand(node, 1, args[1], "rows of a constant size");
-    const QuantizedRow layout = quantized_row(node, args[1].shape[1].value());
-    if (!(args[0].shape[1] == Dim(layout.bytes())))
-      return wrong_operand(node, 0, args[0], "rows quantized from as many columns as " + print(args[1]));
-    return TensorType{DType::f32, {args[0].shape[0], args[1].shape[0]}};
+  op.shape = [](const Node& node, std::span<const TensorType> args) {
+    return product_shape(node, args, [&](int64_t columns) { return quantized_row(node, columns).bytes(); });
   };
   op.kernel = [](Emit& emit, const Node& node) {
     const WeightView weight = emit.weight(node.args[1]);
