@@ -108,7 +108,8 @@ std::vector<float> last_logits_of(const Artifact& artifact, const std::vector<in
     const auto done = step.run({&part, 1});
     EXPECT_TRUE(done.ok()) << done.message();
   }
-  return {step.logits().begin(), step.logits().end()};
+  const std::span<const float> values = step.logits().values;
+  return {values.begin(), values.end()};
 }
 
 std::string bits_differ(std::span<const float> got, std::span<const float> want) {
