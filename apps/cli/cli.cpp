@@ -33,6 +33,7 @@ void ModelFlags::add_to(CLI::App& app, Use use) {
   if (use == Use::bake) return;
   app.add_option("--threads-decode", threads_decode, "threads of steps that memory limits, such as decoding (default: chosen by measuring)")
       ->check(CLI::Range(0, 1024));
+  app.add_flag("--no-huge-pages", no_huge_pages, "leave weights on the file's pages, shared with other programs, where these are small and slower");
   app.add_option("-c,--ctx-size,--context", context, "positions to hold (default: the model's own, at most 4096)");
   app.add_option("--chunk", chunk, "prompt tokens a step (default: 256)");
   app.add_option("--md,--model-draft", draft, "a small model that drafts; the answer stays the same, it comes sooner where drafts are good");
@@ -59,6 +60,7 @@ Json ModelFlags::options(const Surroundings& surroundings, Use use) const {
   if (use == Use::bake) return options;
   options["cache"] = surroundings.cache;
   if (threads_decode > 0) options["threads_decode"] = threads_decode;
+  if (no_huge_pages) options["huge_pages"] = false;
   if (context != 0) options["context"] = context;
   if (chunk != 0) options["chunk"] = chunk;
   if (context_shift) options["on_full"] = "slide";

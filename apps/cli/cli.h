@@ -38,7 +38,7 @@ struct ModelFlags {
   std::string model, positional, quant, kv, activations, target, dump;
   int threads = 0, threads_decode = 0;
   int64_t context = 0, chunk = 0;
-  bool context_shift = false, lookup = false;
+  bool context_shift = false, lookup = false, no_huge_pages = false;
   std::string draft;
   int64_t draft_most = 0;
 

@@ -1,14 +1,13 @@
 // Model: a cache entry is named by its content, written beside and renamed, so processes at once never meet half a file.
 #include "api/model.h"
 
-#include <unistd.h>
-
 #include <atomic>
 #include <filesystem>
 
 #include "api/adapters.h"
 #include "api/seen.h"
 #include "api/sources.h"
+#include "base/memory.h"
 #include "weights/checkpoint.h"
 
 namespace hearth {
@@ -113,17 +112,37 @@ Result<Done> check_plain(const ModelOptions& options, const std::string& path, c
 
 }  // namespace
 
-// Weights that would fill the memory are left to come as they are used.
-Loader::Loader(const Artifact& artifact) {
-  uint64_t bytes = 0;
-  for (const auto& [name, tensor] : artifact.tensors()) bytes += tensor.size();
-  const auto memory = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-  if (bytes > memory / 2) return;
-  thread_ = std::jthread([artifact](const std::stop_token& stop) {
-    constexpr size_t kPiece = size_t{16} << 20;
-    for (const auto& [name, tensor] : artifact.tensors())
-      for (size_t at = 0; at < tensor.size() && !stop.stop_requested(); at += kPiece)
-        load_pages(tensor.subspan(at, std::min(kPiece, tensor.size() - at)));
+namespace {
+
+// From the first tensor of the file to the last.
+Bytes all_tensors(const Artifact& artifact) {
+  const std::byte *first = nullptr, *last = nullptr;
+  for (const auto& [name, tensor] : artifact.tensors()) {
+    if (!first || tensor.data() < first) first = tensor.data();
+    last = std::max(last, tensor.data() + tensor.size());
+  }
+  return {first, last};
+}
+
+void load(Bytes weights, const std::function<bool()>& go_on) {
+  constexpr size_t kPiece = size_t{16} << 20;
+  for (size_t at = 0; at < weights.size() && go_on(); at += kPiece)
+    load_pages(weights.subspan(at, std::min(kPiece, weights.size() - at)));
+}
+
+}  // namespace
+
+// Weights that would fill the memory are left to come as they are used. Where the file is not on huge pages (it depends on the file
+// system, and on how torn memory was when the file was read) a copy is, if both have room.
+Loader::Loader(const Artifact& artifact, bool huge_pages) {
+  const uint64_t bytes = all_tensors(artifact).size();
+  if (bytes > machine_memory() / 2) return;
+  thread_ = std::jthread([artifact, huge_pages, bytes](const std::stop_token& stop) {
+    const auto go_on = [&] { return !stop.stop_requested(); };
+    const Bytes weights = all_tensors(artifact);
+    load(weights, go_on);
+    if (!huge_pages || !go_on() || available_memory() / 2 < bytes || bytes_on_huge_pages(weights) > bytes / 10 * 9) return;
+    move_to_huge_pages(weights, go_on);
   });
 }
 
@@ -131,7 +150,7 @@ const std::vector<std::string>& ModelOptions::keys() {
   static const std::vector<std::string> keys = {
       "model",   "quant", "kv",    "activations", "target", "threads", "threads_decode",
       "context", "chunk", "cache", "on_full",     "hub",    "dump",    "draft",
-      "lookup",  "draft_most", "adapters"};
+      "lookup",  "draft_most", "adapters", "huge_pages"};
   return keys;
 }
 
@@ -165,6 +184,7 @@ Result<ModelOptions> ModelOptions::read(const Options& options) {
   read.threads = static_cast<int>(threads);
   TRY(const int64_t threads_decode, options.integer("threads_decode", 0, {0, 1024}));
   read.threads_decode = static_cast<int>(threads_decode);
+  TRY(read.huge_pages, options.flag("huge_pages", true));
   TRY(read.engine.context, options.integer("context", 0, {0, 1 << 30}));
   TRY(read.engine.chunk, options.integer("chunk", EngineOptions{}.chunk, {1, 1 << 20}));
   TRY(const std::string on_full, options.text("on_full", "fail"));
@@ -267,7 +287,7 @@ Result<Engine> open_engine(const Artifact& artifact, const ModelOptions& options
 
 Result<OpenModel> open_model(const ModelOptions& options, const OnProgress& on_progress) {
   TRY(Artifact artifact, open_or_bake(options, on_progress));
-  auto loader = std::make_unique<Loader>(artifact);   // while the tokenizer is read
+  auto loader = std::make_unique<Loader>(artifact, options.huge_pages);   // while the tokenizer is read
   TRY(Engine engine, open_engine(artifact, options, on_progress));
   return OpenModel{std::move(artifact), std::move(engine), options, std::move(loader)};
 }

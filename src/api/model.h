@@ -21,6 +21,7 @@ struct ModelOptions {
   std::string cache;                     // folder; "": bake to a temporary file that goes away
   std::vector<std::string> hub;          // folders of Hugging Face caches
   int threads = 0, threads_decode = 0;   // 0: all; chosen by measuring
+  bool huge_pages = true;                // weights may be copied onto huge pages
   std::map<std::string, std::string> adapters;   // LoRA adapters: name -> PEFT folder
   std::string draft;                     // MODEL of a smaller model that drafts, "": none
   EngineOptions engine;
@@ -37,10 +38,10 @@ Result<Artifact> open_or_bake(const ModelOptions& options, const OnProgress& on_
 // An order to bake MODEL, as the options say; `out` is still empty.
 Result<Order> order_of(const ModelOptions& options, const OnProgress& on_progress);
 
-// Brings an artifact's weights into memory on a thread of its own, while others do what else a start needs.
+// Brings an artifact's weights into memory on a thread of its own, and onto huge pages, while others start and work.
 class Loader {
  public:
-  explicit Loader(const Artifact& artifact);
+  Loader(const Artifact& artifact, bool huge_pages);
 
  private:
   std::jthread thread_;                  // ends early when the loader goes

@@ -1,13 +1,12 @@
 // Serving: each model of the options becomes a loader of the server's pool.
 #include "api/serve.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <filesystem>
 
 #include "artifact/formula.h"
 #include "base/check.h"
+#include "base/memory.h"
 #include "server/access_log.h"
 #include "text/message.h"
 
@@ -54,10 +53,6 @@ Result<ServeModel> read_model(const OrderedJson& json) {
   return read;
 }
 
-uint64_t machine_bytes() {
-  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
 // Bytes of all states that one KV page takes.
 Result<uint64_t> page_bytes(const Interface& interface) {
   std::vector<std::string> names;
@@ -80,7 +75,7 @@ Result<uint64_t> page_bytes(const Interface& interface) {
 Result<int64_t> pages_for(const Interface& interface, const ServeModel& model) {
   TRY(const uint64_t bytes, page_bytes(interface));
   const auto per_context = static_cast<uint64_t>(pages_of_context(interface, model.model.engine));
-  const uint64_t budget = model.kv_bytes > 0 ? model.kv_bytes : machine_bytes() / 4;
+  const uint64_t budget = model.kv_bytes > 0 ? model.kv_bytes : machine_memory() / 4;
   const uint64_t afforded = bytes == 0 ? per_context : budget / bytes;
   if (model.kv_bytes > 0 && afforded < per_context) {
     return error("serve: '{}': {} MiB hold {} KV pages, one context needs {}", model.id, budget >> 20,
@@ -104,6 +99,7 @@ Result<std::unique_ptr<ServedModel>> load_model(const ServeModel& model, const O
   }
   for (const auto& [name, bytes] : artifact.tensors()) served->weight_bytes += bytes.size();
   served->loaded_at = std::chrono::system_clock::now();
+  served->kept = std::make_shared<Loader>(artifact, options.huge_pages);
   served->loop = std::make_unique<EngineLoop>(std::move(engine), std::move(turn));
   return served;
 }

@@ -23,6 +23,29 @@ struct MappedFile::Mapping {
   }
 };
 
+namespace {
+
+// A read-only mapping that begins on a huge page where it is as long as one, so that the system can use huge pages for it.
+void* map_file(int fd, size_t size) {
+  constexpr size_t kAlign = size_t{2} << 20;
+  if (size < kAlign) return ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  void* room = ::mmap(nullptr, size + kAlign, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) return MAP_FAILED;
+  const auto start = reinterpret_cast<uintptr_t>(room), at = (start + kAlign - 1) / kAlign * kAlign;
+  void* mapped = ::mmap(reinterpret_cast<void*>(at), size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0);
+  if (mapped == MAP_FAILED) {
+    ::munmap(room, size + kAlign);
+    return MAP_FAILED;
+  }
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const uintptr_t end = (at + size + page - 1) / page * page, room_end = (start + size + kAlign + page - 1) / page * page;
+  if (at > start) ::munmap(room, at - start);
+  if (room_end > end) ::munmap(reinterpret_cast<void*>(end), room_end - end);
+  return mapped;
+}
+
+}  // namespace
+
 Result<MappedFile> MappedFile::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return error("file: '{}': cannot open: {}", path, std::strerror(errno));
@@ -35,7 +58,7 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   mapping->path = path;
   mapping->size = static_cast<size_t>(info.st_size);
   if (mapping->size > 0) {
-    void* address = ::mmap(nullptr, mapping->size, PROT_READ, MAP_PRIVATE, fd, 0);
+    void* address = map_file(fd, mapping->size);
     if (address == MAP_FAILED) {
       ::close(fd);
       return error("file: '{}': cannot map {} bytes: {}", path, mapping->size, std::strerror(errno));

@@ -30,6 +30,7 @@ struct ServedModel {
   std::string tool_format;               // of its template (text/message.h), "": none
   uint64_t weight_bytes = 0;
   std::chrono::system_clock::time_point loaded_at;
+  std::shared_ptr<const void> kept;      // what else lives as long as the model
 };
 
 // Opens (and bakes, where needed) the model `id`; called on a thread of the pool. `turn` is for EngineLoop.

@@ -16,6 +16,7 @@
 #endif
 
 #include "base/cpu_features.h"
+#include "base/memory.h"
 #include "base/native_code.h"
 #include "base/set.h"
 #include "base/thread_pool.h"
@@ -239,7 +240,6 @@ Result<Done> CpuDevice::launch(std::span<const Call> calls, std::span<const int6
 }
 
 Json CpuDevice::describe() const {
-  const auto pages = static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES));
   const Paced* latest = nullptr;
   for (const Paced& paced : paces_)
     if (!latest || paced.used > latest->used) latest = &paced;
@@ -247,7 +247,7 @@ Json CpuDevice::describe() const {
   return {{"name", "cpu"},
           {"threads", pool_.threads()},
           {"threads_decode", decode},
-          {"memory_bytes", pages * ::sysconf(_SC_PAGESIZE)}};
+          {"memory_bytes", machine_memory()}};
 }
 
 }  // namespace

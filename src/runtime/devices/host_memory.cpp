@@ -6,13 +6,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/memory.h"
+
 namespace hearth {
-namespace {
-
-constexpr uint64_t kHugePage = uint64_t{2} << 20;
-
-}  // namespace
-
 Result<Memory> allocate_host(uint64_t bytes, const std::string& who) {
   if (bytes == 0) return Memory{};
   void* address = MAP_FAILED;
