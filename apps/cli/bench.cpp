@@ -196,6 +196,7 @@ bool run_tests(const BenchFlags& flags, int threads, const Surroundings& surroun
   std::vector<Test> tests = tests_of(flags);
   Json options = flags.model.options(surroundings);
   options["threads"] = threads;
+  options["load_first"] = true;                  // steady speed is what is asked for
   int64_t most = 16;
   for (const Test& test : tests) most = std::max(most, test.tokens() + 1);
   if (!flags.rows.rows.empty()) most = std::max(most, positions_of(flags.rows));

@@ -35,7 +35,7 @@ void ModelFlags::add_to(CLI::App& app, Use use) {
       ->check(CLI::Range(0, 1024));
   app.add_flag("--no-huge-pages", no_huge_pages, "leave weights on the file's pages, shared with other programs, where these are small and slower");
   app.add_option("-c,--ctx-size,--context", context, "positions to hold (default: the model's own, at most 4096)");
-  app.add_option("--chunk", chunk, "prompt tokens a step (default: 256)");
+  app.add_option("--chunk", chunk, "prompt tokens a step (default: 512, served 256)");
   app.add_option("--md,--model-draft", draft, "a small model that drafts; the answer stays the same, it comes sooner where drafts are good");
   app.add_flag("--lookup", lookup, "draft from repetitions in the prompt and the answer");
   app.add_option("--draft-max", draft_most, "tokens a draft at most (default: 8)");

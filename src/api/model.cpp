@@ -146,11 +146,15 @@ Loader::Loader(const Artifact& artifact, bool huge_pages) {
   });
 }
 
+void Loader::wait() {
+  if (thread_.joinable()) thread_.join();
+}
+
 const std::vector<std::string>& ModelOptions::keys() {
   static const std::vector<std::string> keys = {
       "model",   "quant", "kv",    "activations", "target", "threads", "threads_decode",
       "context", "chunk", "cache", "on_full",     "hub",    "dump",    "draft",
-      "lookup",  "draft_most", "adapters", "huge_pages"};
+      "lookup",  "draft_most", "adapters", "huge_pages", "load_first"};
   return keys;
 }
 
@@ -185,6 +189,7 @@ Result<ModelOptions> ModelOptions::read(const Options& options) {
   TRY(const int64_t threads_decode, options.integer("threads_decode", 0, {0, 1024}));
   read.threads_decode = static_cast<int>(threads_decode);
   TRY(read.huge_pages, options.flag("huge_pages", true));
+  TRY(read.load_first, options.flag("load_first", false));
   TRY(read.engine.context, options.integer("context", 0, {0, 1 << 30}));
   TRY(read.engine.chunk, options.integer("chunk", EngineOptions{}.chunk, {1, 1 << 20}));
   TRY(const std::string on_full, options.text("on_full", "fail"));
@@ -289,6 +294,7 @@ Result<OpenModel> open_model(const ModelOptions& options, const OnProgress& on_p
   TRY(Artifact artifact, open_or_bake(options, on_progress));
   auto loader = std::make_unique<Loader>(artifact, options.huge_pages);   // while the tokenizer is read
   TRY(Engine engine, open_engine(artifact, options, on_progress));
+  if (options.load_first) loader->wait();
   return OpenModel{std::move(artifact), std::move(engine), options, std::move(loader)};
 }
 

@@ -22,6 +22,7 @@ struct ModelOptions {
   std::vector<std::string> hub;          // folders of Hugging Face caches
   int threads = 0, threads_decode = 0;   // 0: all; chosen by measuring
   bool huge_pages = true;                // weights may be copied onto huge pages
+  bool load_first = false;               // opening ends when the weights are where they stay
   std::map<std::string, std::string> adapters;   // LoRA adapters: name -> PEFT folder
   std::string draft;                     // MODEL of a smaller model that drafts, "": none
   EngineOptions engine;
@@ -42,6 +43,7 @@ Result<Order> order_of(const ModelOptions& options, const OnProgress& on_progres
 class Loader {
  public:
   Loader(const Artifact& artifact, bool huge_pages);
+  void wait();                           // until it is done
 
  private:
   std::jthread thread_;                  // ends early when the loader goes

@@ -18,6 +18,7 @@ namespace hearth {
 namespace {
 
 constexpr double kMostBytes = 9e15;
+constexpr int64_t kServedChunk = 256;      // rows of a prompt's step: who comes next waits for it to end
 constexpr uint64_t kDefaultContexts = 64;  // full contexts of KV pages, where memory allows
 
 // One model of the options.
@@ -46,6 +47,7 @@ Result<ServeModel> read_model(const OrderedJson& json) {
     return error("serve: a model without 'model', want a folder, a .gguf, a baked file or a name");
   TRY(read.id, options.text("id", default_id(read.model.model)));
   EngineOptions& engine = read.model.engine;
+  if (!options.has("chunk")) engine.chunk = kServedChunk;
   TRY(engine.sequences, options.integer("sequences", engine.sequences, {1, 256}));
   TRY(engine.waiting, options.integer("waiting", engine.waiting, {1, 1 << 20}));
   TRY(const int64_t kv_bytes, options.integer("kv_bytes", 0, {0, kMostBytes}));

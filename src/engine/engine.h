@@ -30,7 +30,7 @@ inline constexpr int64_t kDefaultContext = 4096;         // positions, where the
 
 struct EngineOptions {
   int64_t context = 0;                   // positions a sequence may hold; 0: the model's own, at most 4096
-  int64_t chunk = 256;                   // rows a step (<= the artifact's bound on tokens)
+  int64_t chunk = 512;                   // rows a step (<= the artifact's bound on tokens)
   int64_t pages = 0;                     // KV pages for all sequences; 0: enough for one full context
   int64_t sequences = 256;               // at work at once
   int64_t waiting = 256;                 // requests that may wait; more are refused
