@@ -118,7 +118,7 @@ Json row_of(const Test& test, const Json& model) {
   const Json details = model.value("details", Json::object());
   return {{"build_number", hearth_version()}, {"model_filename", model.value("artifact", "")},
           {"model_type", fmt::format("{} {}", model.value("name", ""), model.value("quant", ""))},
-          {"model_size", model.value("weight_bytes", 0)}, {"model_n_params", details.value("parameters", 0)},
+          {"model_size", model.value("weight_bytes", int64_t{0})}, {"model_n_params", details.value("parameters", int64_t{0})},
           {"backends", "CPU"}, {"target", model.value("target", "")}, {"n_threads", test.threads},
           {"n_threads_decode", test.threads_decode}, {"n_prompt", test.prompt}, {"n_gen", test.generated}, {"test", test.name()},
           {"avg_ns", std::llround(time.mean * 1e6)}, {"stddev_ns", std::llround(time.deviation * 1e6)},

@@ -54,7 +54,7 @@ std::string model_lines(const Json& model) {
   std::string text = fmt::format("{:<28} {:<9} weights {:>9}  running {:>3}  waiting {:>3}  requests {}\n",
                                  plain(model.value("id", ""), 28), model.value("state", ""),
                                  bytes_text(model.value("weights_bytes", 0.0)), model.value("running", 0),
-                                 model.value("waiting", 0), model.value("requests", 0));
+                                 model.value("waiting", 0), model.value("requests", int64_t{0}));
   if (model.value("state", "") != "ready") return text;
   text +=
       fmt::format("  KV {} {:.0f} of {:.0f} pages, {:.0f} cached   prompt {}  generated {}  from cache {:.0f}%",
