@@ -63,11 +63,11 @@ class Jam {
   static std::string copy_name(const std::string& name, size_t i) { return fmt::format("{}_{}", name, i); }
 
   bool is_link(const Expr& e) const {
-    return e->kind == ExprKind::dot4 && target_.dot4 != Dot4::none && !target_.byte_tiles;
+    return e->kind == ExprKind::dot4 && target_.dot4 != Dot4::none && !target_.dot4_by_lane();
   }
 
   // x = dot(dot(s, a, b), c, d) -> let dot_1 = dot(s, a, b) { x = dot(dot_1, c, d) }: a product waits for the one before it, so the
-  // rows take turns. Not where the code generator wants to see them together. Null: nothing to part.
+  // rows take turns. Not where the code generator reads together what products of a chain share. Null: nothing to part.
   Stmt one_by_one(const Stmt& stmt) {
     const Expr& value = stmt->args[1];
     if (rows_.size() == 1 || !is_link(value) || !is_link(value->args[0])) return nullptr;

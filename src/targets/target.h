@@ -26,6 +26,8 @@ struct Target {
   bool i16_dot = false;          // and two i16
   bool byte_tiles = false;       // multiplies 2 columns by 2 rows of 8 bytes at once
   int lanes_f32() const { return vector_bytes / 4; }
+  // One of dot4's operands may be four bytes of another register for all lanes, so that four loads become one.
+  bool dot4_by_lane() const { return dot4 == Dot4::signed_signed; }
 };
 
 // "native" describes the machine we run on; else a name from the folder. Errors list the known names.

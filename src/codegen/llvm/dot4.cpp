@@ -194,8 +194,6 @@ Value* by_pairs(Build& build, DType a_dtype, Value* acc, Value* a, Value* b, int
 
 }  // namespace
 
-bool dot4_by_lane(const Target& target) { return !target.triple.starts_with("x86_64") && target.dot4 != Dot4::none; }
-
 Value* dot4_value(Build& build, const Target& target, DType a_dtype, Value* acc, Value* a, Value* b) {
   if (!acc->getType()->isVectorTy()) {
     Value* one = build.CreateInsertElement(llvm::PoisonValue::get(vector_of(build, 32, 1)), acc, uint64_t{0});

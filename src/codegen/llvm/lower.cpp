@@ -461,7 +461,7 @@ Value* Lowering::chain_value(const ExprNode& node) {
   for (size_t i = 0; i < chain.size(); ++i) {
     const Expr &a = chain[i]->args[1], &b = chain[i]->args[2];
     Value* left = value_of(a);
-    if (!rows[i] && products == 4 && dot4_by_lane(target_)) read_together(chain, i, &rows);
+    if (!rows[i] && products == 4 && target_.dot4_by_lane()) read_together(chain, i, &rows);
     terms.push_back({a->type.dtype, left, rows[i] ? rows[i] : value_of(b)});
     if (target_.byte_tiles && products == 8) find_tile(a, b, &terms.back());
   }

@@ -43,8 +43,6 @@ struct DotTerm {
 };
 llvm::Value* dot4_chain_value(llvm::IRBuilder<>& build, const Target& target, llvm::Value* acc,
                               const std::vector<DotTerm>& terms);
-// Are the same four bytes for all lanes best taken from a register that holds those of several products?
-bool dot4_by_lane(const Target& target);
 // As dot4_chain_value, for eight bytes a lane.
 llvm::Value* dot8_chain_value(llvm::IRBuilder<>& build, const Target& target, llvm::Value* acc,
                               const std::vector<DotTerm>& terms);
