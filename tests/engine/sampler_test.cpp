@@ -196,7 +196,9 @@ std::vector<float> peaks_of(const std::vector<float>& logits) {
 // Few or many values, so that there are ties; with what is no number and infinities of either sign.
 std::vector<float> odd_logits(std::mt19937& random) {
   const auto up_to = [&](unsigned most) { return random() % (most + 1); };
-  std::vector<float> logits = noise(1 + up_to(up_to(3) == 0 ? 40 : 3000), 0.1f + static_cast<float>(up_to(60)) / 10, random());
+  const size_t size = 1 + up_to(up_to(3) == 0 ? 40 : 3000);  // one draw a statement: compilers order arguments as they like
+  const float spread = 0.1f + static_cast<float>(up_to(60)) / 10;
+  std::vector<float> logits = noise(size, spread, random());
   const unsigned kind = up_to(9);
   const float step = kind < 4 ? 0.5f : kind < 6 ? 2.0f : 0.0f, shift = static_cast<float>(up_to(2)) * 20 - 20;
   const float infinity = std::numeric_limits<float>::infinity(), most = std::numeric_limits<float>::max();
