@@ -44,18 +44,20 @@ int usable_cpus() {
 
 // All that a thread without a part may look at, in one word, so that it never touches a job that might be over:
 // the phase's number (of all jobs, wrapping), whether a thread takes one part at most, the threads that may take parts
-// (0: no job), and the parts not taken yet.
+// (0: no job), and the parts not taken yet, counted from kNone: so many may be taken too many.
 struct Cursor {
+  static constexpr int kNone = 2 * ThreadPool::kMostThreads;
+  static_assert(ThreadPool::kMostParts + kNone < 1 << 20);
   uint64_t word = 0;
 
   static Cursor make(uint32_t phase, bool once, int active, int left) {
     return {uint64_t{phase} << 32 | uint64_t{once} << 31 | static_cast<uint64_t>(active) << 20 |
-            static_cast<uint64_t>(left)};
+            static_cast<uint64_t>(kNone + left)};
   }
   uint32_t phase() const { return static_cast<uint32_t>(word >> 32); }
   bool once() const { return (word >> 31 & 1) != 0; }
   int active() const { return static_cast<int>(word >> 20 & 2047); }
-  int left() const { return static_cast<int>(word & ((uint64_t{1} << 20) - 1)); }
+  int left() const { return std::max(0, static_cast<int>(word & ((uint64_t{1} << 20) - 1)) - kNone); }
   bool idle() const { return active() == 0; }
 };
 
@@ -116,9 +118,10 @@ struct ThreadPool::Impl {
 
   Cursor look() const { return {cursor.load(std::memory_order_acquire)}; }
   bool leave(int thread, Cursor now) const { return thread == 0 ? now.idle() : stop.load(std::memory_order_seq_cst); }
-  void participate(int thread);
-  bool take_parts(int thread, uint32_t* last_phase);
-  void begin_phase(int thread, uint32_t phase);
+  void participate(int thread, uint32_t last_phase);
+  bool take_part(int thread, uint32_t last_phase, Cursor* taken);
+  void run_parts(int thread, Cursor taken, uint32_t* last_phase);
+  bool begin_phase(int thread, uint32_t phase, Cursor* taken);
   void wake(int self, int wanted, int among);
   void await(int thread, uint32_t last_phase);
   void sleep(int thread, uint32_t last_phase);
@@ -129,47 +132,59 @@ struct ThreadPool::Impl {
 };
 
 // What a thread does until the job ends (the caller) or the pool (a worker).
-void ThreadPool::Impl::participate(int thread) {
-  uint32_t last_phase = look().phase() - 1;
-  for (;;) {
-    while (take_parts(thread, &last_phase)) {
-    }
+void ThreadPool::Impl::participate(int thread, uint32_t last_phase) {
+  for (Cursor taken;;) {
+    while (take_part(thread, last_phase, &taken)) run_parts(thread, taken, &last_phase);
     if (leave(thread, look())) return;
     await(thread, last_phase);
   }
 }
 
-// Takes and runs parts of the phase at hand while there are any; counts them as done together. False: found none.
-bool ThreadPool::Impl::take_parts(int thread, uint32_t* last_phase) {
-  int mine = 0;
-  for (Cursor now = look();;) {
-    if (now.left() == 0 || thread >= now.active() || (now.once() && now.phase() == *last_phase)) break;
-    if (!cursor.compare_exchange_weak(now.word, now.word - 1, std::memory_order_acq_rel, std::memory_order_acquire))
-      continue;
-    *last_phase = now.phase();
-    ++mine;
-    phases->part(parts - now.left(), thread);
-    now = look();
-  }
-  if (mine == 0) return false;
-  // Until these are counted the phase cannot end, so `parts` and the job stay as they are: afterwards they may not be read.
-  const int all = parts;
-  if (done.fetch_add(mine, std::memory_order_acq_rel) + mine == all) begin_phase(thread, *last_phase + 1);
+// Takes the first part for this thread of the phase at hand, if there is one: `taken` is the cursor before.
+bool ThreadPool::Impl::take_part(int thread, uint32_t last_phase, Cursor* taken) {
+  Cursor now = look();
+  do {
+    if (now.left() == 0 || thread >= now.active() || (now.once() && now.phase() == last_phase)) return false;
+  } while (!cursor.compare_exchange_weak(now.word, now.word - 1, std::memory_order_acq_rel, std::memory_order_acquire));
+  *taken = now;
   return true;
 }
 
-// All is done and nobody holds a part: this thread alone moves the job on.
-void ThreadPool::Impl::begin_phase(int thread, uint32_t phase) {
+// Runs the part taken and more of its phase while there are any, then counts them as done together; who counts the last
+// opens the next phase. Until parts are counted their phase cannot end, so the second and later ones are taken without a
+// look first: at worst there was none left, once a thread and phase.
+void ThreadPool::Impl::run_parts(int thread, Cursor taken, uint32_t* last_phase) {
+  do {
+    *last_phase = taken.phase();
+    const int all = parts;  // after the count the phase may be over, and this another's
+    int mine = 0;
+    for (;;) {
+      phases->part(all - taken.left(), thread);
+      ++mine;
+      if (taken.once() || taken.left() <= 1) break;
+      taken.word = cursor.fetch_sub(1, std::memory_order_acq_rel);
+      if (taken.left() == 0) break;
+    }
+    if (done.fetch_add(mine, std::memory_order_acq_rel) + mine != all) return;
+  } while (begin_phase(thread, *last_phase + 1, &taken));
+}
+
+// All is done and nobody holds a part: this thread alone moves the job on, and has the first part of the new phase, if
+// there is one, as if it had taken it.
+bool ThreadPool::Impl::begin_phase(int thread, uint32_t phase, Cursor* taken) {
   done.store(0, std::memory_order_relaxed);
   parts = phases->next(thread);
   CHECK(parts >= 0 && parts <= kMostParts, "a phase of {} parts", parts);
   const int count = parts, among = count > 0 ? active : 0;  // after the store the job may be over before we look again
-  cursor.store(Cursor::make(phase, once, among, count).word, std::memory_order_seq_cst);
-  if (sleepers.load(std::memory_order_seq_cst) == 0) return;
-  if (count > 0)
-    wake(thread, count - 1, among);
-  else
-    wake(thread, 1, 1);
+  *taken = Cursor::make(phase, once, among, count);
+  cursor.store(taken->word - (count > 0 ? 1 : 0), std::memory_order_seq_cst);
+  if (sleepers.load(std::memory_order_seq_cst) != 0) {
+    if (count > 0)
+      wake(thread, count - 1, among);
+    else
+      wake(thread, 1, 1);
+  }
+  return count > 0;
 }
 
 // Wakes so many of the first `among` threads as are asleep; who is awake counts as well.
@@ -188,12 +203,13 @@ void ThreadPool::Impl::wake(int self, int wanted, int among) {
 void ThreadPool::Impl::await(int thread, uint32_t last_phase) {
   const Cursor first = look();
   if (spin && (first.idle() || thread < first.active())) {
-    const auto end = Clock::now() + kSpin;
+    Clock::time_point end;
     do {
       for (int i = 0; i < kLooks; ++i) {
         if (has_news(thread, look(), last_phase)) return;
         relax();
       }
+      if (end == Clock::time_point()) end = Clock::now() + kSpin;
       std::this_thread::yield();
     } while (Clock::now() < end);
   }
@@ -216,7 +232,7 @@ ThreadPool::ThreadPool(int threads) {
   CHECK(threads >= 1 && threads <= kMostThreads, "a thread pool of {} threads", threads);
   impl_ = std::make_unique<Impl>(threads);
   // Not pinned: a worker whose CPU is taken by another program must be able to move to a free one.
-  for (int i = 1; i < threads; ++i) impl_->workers.emplace_back([impl = impl_.get(), i] { impl->participate(i); });
+  for (int i = 1; i < threads; ++i) impl_->workers.emplace_back([impl = impl_.get(), i] { impl->participate(i, impl->look().phase() - 1); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -234,8 +250,10 @@ void ThreadPool::run(Phases& phases, int active) {
   CHECK(active >= 1 && active <= impl_->threads, "a job on {} of {} threads", active, impl_->threads);
   impl_->phases = &phases;
   impl_->active = active;
-  impl_->begin_phase(0, impl_->look().phase() + 1);
-  impl_->participate(0);
+  uint32_t phase = impl_->look().phase();
+  Cursor taken;
+  if (impl_->begin_phase(0, phase + 1, &taken)) impl_->run_parts(0, taken, &phase);
+  impl_->participate(0, phase);
 }
 
 void ThreadPool::run(const std::function<void(int thread)>& job) {

@@ -23,7 +23,7 @@ class ThreadPool {
     ~Phases() = default;
   };
   static constexpr int kMostThreads = 1024;
-  static constexpr int kMostParts = (1 << 20) - 1;
+  static constexpr int kMostParts = (1 << 20) - 4096;
 
   explicit ThreadPool(int threads);  // 1 to kMostThreads; the calling thread of run() is thread 0
   ~ThreadPool();

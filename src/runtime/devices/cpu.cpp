@@ -31,11 +31,12 @@ using Kernel = void(void* const* buffers, const int64_t* sizes, int64_t first, i
 
 constexpr uintptr_t kAlignment = 64;
 constexpr int kMostThreads = 1024;
-constexpr int64_t kPartsPerThread = 4;  // so that a thread whose CPU is busy elsewhere holds up a part, not a quarter
+// A thread whose CPU is busy elsewhere holds up a part rather than all its share; but each part is begun with cold caches.
+constexpr int64_t kPartsPerThread = 2;
 // Rough rates of one thread on data in its caches, to tell small work from large: bytes and operations a nanosecond.
 constexpr double kBytesRate = 32, kOperationsRate = 100;
 constexpr double kAloneNs = 700;       // less than this is done before others have heard of it
-constexpr double kPartNs = 400;        // no part is smaller, roughly
+constexpr double kPartNs = 200;        // no part is smaller, roughly
 constexpr double kFewOperations = 16;  // a byte; below, memory is the limit rather than arithmetic: decoding
 constexpr size_t kMostPaces = 8;
 
@@ -84,6 +85,7 @@ class Walk final : public ThreadPool::Phases {
     const double ns = work_ns(*shared_);
     int64_t most = threads_ * kPartsPerThread;
     if (ns > 0) most = std::clamp(static_cast<int64_t>(ns / kPartNs), int64_t{2}, most);
+    if (most > threads_) most -= most % threads_;  // as many for each
     step_ = (shared_->extent + most - 1) / most;
     return static_cast<int>((shared_->extent + step_ - 1) / step_);
   }
