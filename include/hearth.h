@@ -33,7 +33,7 @@ int hearth_bake(const char* options_json, hearth_progress progress, void* user);
 /* Opens MODEL (folder, .gguf, artifact, or cached name), baking it into the cache first where needed.
  * options: {"model", "quant", "kv", "activations", "target", "threads", "threads_decode" (of steps that memory limits; 0: chosen by
  * measuring), "huge_pages" (false: weights stay on the file's pages), "load_first": true (weights are in place before it
- * returns, not soon after), "context", "chunk", "cache" (folder, "" = no cache),
+ * returns, not soon after), "context", "pages" (of 16 positions; 0: enough for one context), "chunk", "cache" (folder, "" = no cache),
  * "on_full" ("fail"|"slide"), "draft" (MODEL that drafts), "lookup": true (drafts from what was said), "draft_most",
  * "adapters" ({name: PEFT folder}), "hub" ([folders of Hugging Face caches]), "dump"}. */
 int hearth_open(const char* options_json, hearth_progress progress, void* user, hearth_model** model);

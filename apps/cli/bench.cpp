@@ -199,8 +199,9 @@ bool run_tests(const BenchFlags& flags, int threads, const Surroundings& surroun
   options["load_first"] = true;                  // steady speed is what is asked for
   int64_t most = 16;
   for (const Test& test : tests) most = std::max(most, test.tokens() + 1);
-  if (!flags.rows.rows.empty()) most = std::max(most, positions_of(flags.rows));
+  most = std::max(most, positions_of(flags.rows));
   if (!options.contains("context")) options["context"] = most;
+  options["pages"] = pages_of(flags.rows, options["context"].get<int64_t>());
   const auto model = open_model(options);
   if (!model) return false;
   auto description = model->describe();

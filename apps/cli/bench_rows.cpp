@@ -40,8 +40,15 @@ Json json_of(const Width& width, const RowsAsked& asked, const Json& device) {
 }  // namespace
 
 int64_t positions_of(const RowsAsked& asked) {
-  const int64_t most = *std::max_element(asked.rows.begin(), asked.rows.end());
-  return most * (asked.context + 16) + 16;  // a batch keeps a context for each row, in pages of 16
+  if (asked.rows.empty()) return 0;
+  return asked.context + *std::max_element(asked.rows.begin(), asked.rows.end());
+}
+
+int64_t pages_of(const RowsAsked& asked, int64_t positions) {
+  const auto pages = [](int64_t count) { return (count + 15) / 16; };
+  int64_t most = pages(positions);
+  for (const int64_t rows : asked.rows) most = std::max(most, rows * pages(asked.context + 1));
+  return most;
 }
 
 std::optional<std::vector<Json>> time_rows(const hearth::api::Model& model, const RowsAsked& asked) {

@@ -154,7 +154,7 @@ const std::vector<std::string>& ModelOptions::keys() {
   static const std::vector<std::string> keys = {
       "model",   "quant", "kv",    "activations", "target", "threads", "threads_decode",
       "context", "chunk", "cache", "on_full",     "hub",    "dump",    "draft",
-      "lookup",  "draft_most", "adapters", "huge_pages", "load_first"};
+      "lookup",  "draft_most", "adapters", "huge_pages", "load_first", "pages"};
   return keys;
 }
 
@@ -191,6 +191,7 @@ Result<ModelOptions> ModelOptions::read(const Options& options) {
   TRY(read.huge_pages, options.flag("huge_pages", true));
   TRY(read.load_first, options.flag("load_first", false));
   TRY(read.engine.context, options.integer("context", 0, {0, 1 << 30}));
+  TRY(read.engine.pages, options.integer("pages", 0, {0, 1 << 24}));
   TRY(read.engine.chunk, options.integer("chunk", EngineOptions{}.chunk, {1, 1 << 20}));
   TRY(const std::string on_full, options.text("on_full", "fail"));
   if (on_full != "fail" && on_full != "slide") return error("model: 'on_full' is '{}', want fail or slide", on_full);

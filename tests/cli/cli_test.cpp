@@ -237,6 +237,16 @@ TEST(Cli, profiles_kernels_and_draws_them) {
   EXPECT_EQ(hearth({"bench", kEmber, "--svg", svg}).exit, 2);
 }
 
+// A batch needs more pages than one context has: 80 rows of 16 positions are more than Ember's 1024.
+TEST(Cli, benches_batches_beyond_one_context) {
+  const Ran ran = hearth({"bench", kEmber, "-p", "0", "-n", "0", "-b", "1,80", "-r", "1", "-t", "2", "-o", "json"});
+  ASSERT_EQ(ran.exit, 0) << ran.err;
+  const Json rows = Json::parse(ran.out);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[2]["sequences"], 80);
+  EXPECT_GT(rows[2]["least_ms"], 0);
+}
+
 TEST(Cli, benches_in_four_formats) {
   const auto bench = [](const std::string& format) {
     return hearth({"bench", kEmber, "-p", "16", "-n", "4,8", "-r", "2", "-t", "1", "-o", format});
