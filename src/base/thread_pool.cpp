@@ -151,8 +151,8 @@ bool ThreadPool::Impl::take_part(int thread, uint32_t last_phase, Cursor* taken)
 }
 
 // Runs the part taken and more of its phase while there are any, then counts them as done together; who counts the last
-// opens the next phase. Until parts are counted their phase cannot end, so the second and later ones are taken without a
-// look first: at worst there was none left, once a thread and phase.
+// opens the next phase. Until parts are counted their phase cannot end, so the second and later ones are taken without
+// a look first: at worst there was none left, once a thread and phase.
 void ThreadPool::Impl::run_parts(int thread, Cursor taken, uint32_t* last_phase) {
   do {
     *last_phase = taken.phase();
@@ -232,7 +232,8 @@ ThreadPool::ThreadPool(int threads) {
   CHECK(threads >= 1 && threads <= kMostThreads, "a thread pool of {} threads", threads);
   impl_ = std::make_unique<Impl>(threads);
   // Not pinned: a worker whose CPU is taken by another program must be able to move to a free one.
-  for (int i = 1; i < threads; ++i) impl_->workers.emplace_back([impl = impl_.get(), i] { impl->participate(i, impl->look().phase() - 1); });
+  for (int i = 1; i < threads; ++i)
+    impl_->workers.emplace_back([impl = impl_.get(), i] { impl->participate(i, impl->look().phase() - 1); });
 }
 
 ThreadPool::~ThreadPool() {

@@ -31,7 +31,7 @@ using Kernel = void(void* const* buffers, const int64_t* sizes, int64_t first, i
 
 constexpr uintptr_t kAlignment = 64;
 constexpr int kMostThreads = 1024;
-// A thread whose CPU is busy elsewhere holds up a part rather than all its share; but each part is begun with cold caches.
+// A thread whose CPU is busy elsewhere holds up a part, not all its share; but each part begins with cold caches.
 constexpr int64_t kPartsPerThread = 2;
 // Rough rates of one thread on data in its caches, to tell small work from large: bytes and operations a nanosecond.
 constexpr double kBytesRate = 32, kOperationsRate = 100;
