@@ -125,7 +125,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
   boost::asio::steady_timer deadline_timer_, hangup_timer_, gather_timer_;
   Clock::time_point deadline_ = Clock::time_point::max();
-  Clock::time_point wrote_at_;  // the last write's beginning
+  Clock::time_point wrote_at_;  // when the reply last began to write a piece
   bool deadline_waits_ = false, hangup_waits_ = false, gather_waits_ = false;
 };
 

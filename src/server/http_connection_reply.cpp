@@ -23,6 +23,7 @@ void HttpConnection::open_channel() {
   framing.keep_alive = keep_alive_ && !shared_->stopping;
   framing.headers = cors_;
   framing.queue_bytes = shared_->options.queue_bytes;
+  wrote_at_ = {};                                       // a reply's first piece waits for none
   channel_ = std::make_shared<ReplyChannel>(std::move(framing), [weak = weak_from_this()] {
     auto self = weak.lock();
     if (!self) return;
@@ -77,7 +78,7 @@ void HttpConnection::flush() {
   }
   if (writing_ || gather() || !channel_->take(piece_)) return;
   piece_written_ = 0;
-  wrote_at_ = Clock::now();
+  if (!piece_.payload.empty()) wrote_at_ = Clock::now();
   write_some();
 }
 

@@ -80,6 +80,28 @@ TEST(HttpStream, pieces_in_a_row_go_out_together_and_the_first_and_the_end_do_no
   EXPECT_NE(client.receive_until("0\r\n\r\n").find("last\n\r\n0\r\n\r\n"), std::string::npos);
 }
 
+// Every reply's first piece, also behind a head that went ahead and on a connection that has just written.
+TEST(HttpStream, a_first_piece_does_not_wait_for_others) {
+  HttpOptions options;
+  options.gather_time = Milliseconds(60'000);
+  TestServer server(options, [](HttpRequest, std::shared_ptr<HttpReply> reply) {
+    std::thread([reply] {
+      reply->begin_stream(200, "text/plain");
+      std::this_thread::sleep_for(Milliseconds(50));
+      reply->write("first\n");
+      std::this_thread::sleep_for(Milliseconds(50));
+      reply->end();
+    }).detach();
+  });
+  TestClient client = server.connect();
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(client.send(get("/")));
+    EXPECT_EQ(client.receive_until("\r\n\r\n").find("first"), std::string::npos);
+    EXPECT_EQ(client.receive_until("first\n\r\n"), "6\r\nfirst\n\r\n");
+    EXPECT_EQ(client.receive_until("0\r\n\r\n"), "0\r\n\r\n");
+  }
+}
+
 TEST(HttpStream, gathered_pieces_go_out_without_another_word) {
   Streamer streamer;
   TestServer server({}, streamer.handler());
