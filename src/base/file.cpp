@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/memory.h"
+
 namespace hearth {
 
 struct MappedFile::Mapping {
@@ -27,18 +29,17 @@ namespace {
 
 // A read-only mapping that begins on a huge page where it is as long as one, so that the system can use huge pages for it.
 void* map_file(int fd, size_t size) {
-  constexpr size_t kAlign = size_t{2} << 20;
-  if (size < kAlign) return ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  void* room = ::mmap(nullptr, size + kAlign, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (size < kHugePage) return ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  void* room = ::mmap(nullptr, size + kHugePage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED) return MAP_FAILED;
-  const auto start = reinterpret_cast<uintptr_t>(room), at = (start + kAlign - 1) / kAlign * kAlign;
+  const auto start = reinterpret_cast<uintptr_t>(room), at = (start + kHugePage - 1) / kHugePage * kHugePage;
   void* mapped = ::mmap(reinterpret_cast<void*>(at), size, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0);
   if (mapped == MAP_FAILED) {
-    ::munmap(room, size + kAlign);
+    ::munmap(room, size + kHugePage);
     return MAP_FAILED;
   }
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const uintptr_t end = (at + size + page - 1) / page * page, room_end = (start + size + kAlign + page - 1) / page * page;
+  const uintptr_t end = (at + size + page - 1) / page * page, room_end = (start + size + kHugePage + page - 1) / page * page;
   if (at > start) ::munmap(room, at - start);
   if (room_end > end) ::munmap(reinterpret_cast<void*>(end), room_end - end);
   return mapped;

@@ -96,8 +96,7 @@ uint64_t bytes_on_huge_pages(Bytes mapped) {
     const size_t colon = line.find(':'), dash = line.find('-');
     if (dash != std::string::npos && dash < colon) {               // "7f00-7f80 r--p ...": a mapping begins
       const uint64_t from = number_in(line, 16, 0), to = number_in(line.substr(dash + 1), 16, 0);
-      overlap = std::max(std::min(to, last), first) - std::min(std::max(from, first), last);
-      if (from >= last || to <= first) overlap = 0;
+      overlap = from < last && to > first ? std::min(to, last) - std::max(from, first) : 0;
     } else if (overlap > 0 && (line.starts_with("FilePmdMapped:") || line.starts_with("AnonHugePages:"))) {
       sum += std::min(overlap, number_in(std::string_view(line).substr(colon + 1), 10, 0) * 1024);
     }
