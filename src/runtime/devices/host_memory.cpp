@@ -9,6 +9,7 @@
 #include "base/memory.h"
 
 namespace hearth {
+
 Result<Memory> allocate_host(uint64_t bytes, const std::string& who) {
   if (bytes == 0) return Memory{};
   void* address = MAP_FAILED;
