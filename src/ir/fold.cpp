@@ -1,5 +1,5 @@
-// Folding: x+0 -> x, (x+1)+2 -> x+3, (x*8+y)/8 -> x+y/8, known selects, constants of many lanes; integers, and exact
-// floats.
+// Folding: x+0 -> x, (x+1)+2 -> x+3, (x*8+y)/8 -> x+y/8, x/8*8+x%8 -> x, known selects, constants of many lanes;
+// integers, and exact floats.
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -53,7 +53,23 @@ bool is_multiple(const Expr& e, int64_t c) {
   return ends_in_constant(e, BinaryOp::mul) && right_constant(e) % c == 0;
 }
 
+// (y + x / c) * c + x % c -> y * c + x: what was cut in two comes together again.
+Expr fold_cut(const Expr& a, const Expr& b) {
+  if (!ends_in_constant(a, BinaryOp::mul) || !ends_in_constant(b, BinaryOp::mod)) return {};
+  const Expr &whole = a->args[0], &x = b->args[0], &c = b->args[1];
+  if (!is_index(a->type) || right_constant(a) != c->integer || c->integer <= 0) return {};
+  const auto is_part = [&](const Expr& e) {
+    return ends_in_constant(e, BinaryOp::div) && right_constant(e) == c->integer && same(e->args[0], x);
+  };
+  if (is_part(whole)) return x;
+  if (whole->kind != ExprKind::binary || whole->binary != BinaryOp::add) return {};
+  for (const size_t i : {0, 1})
+    if (is_part(whole->args[1 - i])) return whole->args[i] * c + x;
+  return {};
+}
+
 Expr fold_add(const Expr& a, const Expr& b) {
+  if (Expr cut = fold_cut(a, b)) return cut;
   if (is_constant(b)) {
     if (b->integer == 0) return a;
     if (ends_in_constant(a, BinaryOp::add)) return a->args[0] + (a->args[1] + b);

@@ -31,6 +31,11 @@ TEST(Fold, IndexArithmeticBecomesClean) {
   EXPECT_EQ(print(Expr(-7) % 2), "1");
   EXPECT_EQ(print(x / 4 / 8), "x / 32");
   EXPECT_EQ(print(x % 8 / 8), "0");
+  EXPECT_EQ(print(x / 64 * 64 + x % 64), "x");
+  EXPECT_EQ(print((y * 8 + x / 64) * 64 + x % 64), "y * 512 + x");
+  EXPECT_EQ(print((x / 64 + y) * 64 + x % 64), "y * 64 + x");
+  EXPECT_EQ(print((y + x / 64) * 64 + y % 64), "(y + x / 64) * 64 + y % 64");
+  EXPECT_EQ(print((y + x / 32) * 64 + x % 64), "(y + x / 32) * 64 + x % 64");
   EXPECT_EQ(print(x - (y - 1)), "x - y + 1");
   EXPECT_EQ(print(x - y * 2 - (y + 1)), "x - y * 2 - y - 1");
 }
