@@ -3,6 +3,7 @@
 //
 //   scale = max|x| / 127 over 32 elements, code = round_even(x * 127 / max|x|)
 #include "base/set.h"
+#include "ops/nearest.h"
 #include "ops/op.h"
 #include "ops/quantized_rows.h"
 #include "ops/shapes.h"
@@ -41,33 +42,39 @@ Stmt with_place(Emit& emit, const QuantizedRow& layout, const Expr& row, const E
              let(first, begin, body({layout, var(first), var(step), row - var(first)})));
 }
 
-Stmt store_codes(const QuantizedRow& layout, const Place& place, const Expr& group, const Expr& codes, Buffer kept, Buffer out) {
-  if (layout.together == 1) return store(out, place.code(group * Expr(kRowGroup)), codes);
+// Codes of some of the group's elements; `kept` holds their nearest integers as bits.
+Expr codes_of(Buffer kept, int first, int count) {
+  return cast(DType::i8, load_as({DType::i32, count}, kept, Expr(first)));
+}
+
+Stmt store_codes(const QuantizedRow& layout, const Place& place, const Expr& group, Buffer kept, Buffer out) {
+  if (layout.together == 1) return store(out, place.code(group * Expr(kRowGroup)), codes_of(kept, 0, kRowGroup));
   std::vector<Stmt> runs;
   for (int at = 0; at < kRowGroup; at += kRunOfPair)
-    runs.push_back(store(out, place.code(group * Expr(kRowGroup) + Expr(at)), load_as({DType::i8, kRunOfPair}, kept, Expr(at))));
+    runs.push_back(store(out, place.code(group * Expr(kRowGroup) + Expr(at)), codes_of(kept, at, kRunOfPair)));
   return block(runs);
 }
 
-// Codes go through a local array, so that each part can be summed. i32 first: every target rounds to it in one instruction.
+// The nearest integers go through a local array, so that each part can be summed.
 Stmt quantize_group(Emit& emit, const QuantizedRow& layout, const Place& place, const Expr& group, Buffer values, Buffer out) {
-  const Type f32{DType::f32, 1}, f32x32{DType::f32, kRowGroup}, i32x32{DType::i32, kRowGroup}, i8x32{DType::i8, kRowGroup};
-  const std::string peak_name = emit.fresh("peak"), inverse_name = emit.fresh("inverse"), codes_name = emit.fresh("codes");
-  const Buffer kept = local_buffer(emit.fresh("kept"), DType::i8, kRowGroup);
+  const Type f32{DType::f32, 1}, f32x32{DType::f32, kRowGroup}, i32{DType::i32, 1};
+  const std::string peak_name = emit.fresh("peak"), inverse_name = emit.fresh("inverse");
+  const Buffer kept = local_buffer(emit.fresh("kept"), DType::i32, kRowGroup);
   const Expr all = load_as(f32x32, values, Expr(0)), zero = constant(f32, 0);
-  const Expr peak = var(peak_name, f32), inverse = var(inverse_name, f32), codes = var(codes_name, i8x32);
-  std::vector<Stmt> steps = {store(kept, Expr(0), codes), store_codes(layout, place, group, codes, kept, out),
+  const Expr peak = var(peak_name, f32), inverse = var(inverse_name, f32);
+  std::vector<Stmt> steps = {store(kept, Expr(0), bitcast({DType::i32, kRowGroup}, nearest_bits(all, broadcast(inverse, kRowGroup)))),
+                             store_codes(layout, place, group, kept, out),
                              store(out, place.scale(group), peak / constant(f32, 127))};
   const int part = static_cast<int>(layout.sum_group), parts = kRowGroup / part;
   for (int i = 0; i < parts; ++i) {
-    const Expr some = cast(Type{DType::i32, part}, load_as({DType::i8, part}, kept, Expr(i * part)));
-    const Expr sum = reduce(BinaryOp::add, some), at = place.sum(group * Expr(parts) + Expr(i));
+    const Expr some = load_as({DType::i32, part}, kept, Expr(i * part));
+    const Expr sum = reduce(BinaryOp::add, some) - constant_int(i32, part * kNearestBits);
+    const Expr at = place.sum(group * Expr(parts) + Expr(i));
     const bool values_wanted = layout.sum_of == SumOf::values;
     steps.push_back(values_wanted ? store(out, at, peak / constant(f32, 127) * cast(f32, sum))
-                                  : store(out, at, sum * constant_int({DType::i32, 1}, kSumFactor)));
+                                  : store(out, at, sum * constant_int(i32, kSumFactor)));
   }
-  Stmt body = let(codes_name, cast(i8x32, cast(i32x32, unary(UnaryOp::round_even, all * inverse))), block(steps));
-  body = let(inverse_name, select(zero < peak, constant(f32, 127) / peak, zero), alloc(kept, body));
+  const Stmt body = let(inverse_name, select(zero < peak, constant(f32, 127) / peak, zero), alloc(kept, block(steps)));
   return let(peak_name, reduce(BinaryOp::max, unary(UnaryOp::abs, all)), body);
 }
 

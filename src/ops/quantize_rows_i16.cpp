@@ -3,6 +3,7 @@
 //   scale = max|x| / 8191 over 32 elements, code = round_even(x * 8191 / max|x|); a group below 2^-50 is zeros, and its
 //   scale that of 2^-50
 #include "base/set.h"
+#include "ops/nearest.h"
 #include "ops/op.h"
 #include "ops/rows_i16.h"
 #include "ops/shapes.h"
@@ -12,14 +13,12 @@ HEARTH_SET_MEMBER(op, quantize_rows_i16)
 namespace hearth::op_set {
 namespace {
 
-// i32 first: every target rounds to it in one instruction.
 Stmt quantize_group(Emit& emit, const RowI16& layout, const Expr& row, const Expr& group, Buffer values, Buffer out) {
-  const Type f32{DType::f32, 1}, f32x32{DType::f32, kGroupI16}, i32x32{DType::i32, kGroupI16},
-      i16x32{DType::i16, kGroupI16};
+  const Type f32{DType::f32, 1}, f32x32{DType::f32, kGroupI16};
   const std::string peak_name = emit.fresh("peak"), inverse_name = emit.fresh("inverse");
   const Expr all = load_as(f32x32, values, Expr(0)), most = constant(f32, kPeakI16);
   const Expr peak = var(peak_name, f32), least = constant(f32, kLeastPeakI16), inverse = var(inverse_name, f32);
-  const Expr codes = cast(i16x32, cast(i32x32, unary(UnaryOp::round_even, all * inverse)));
+  const Expr codes = cast(DType::i16, nearest_bits(all, broadcast(inverse, kGroupI16)));
   const Stmt body = block({store(out, layout.code_index(row, group * Expr(kGroupI16)), codes),
                            store(out, layout.scale_index(row, group), binary(BinaryOp::max, peak, least) / most)});
   const Expr usable = least < peak;

@@ -74,6 +74,11 @@ void expect_sum(const QuantizedRow& layout, const std::vector<std::byte>& bytes,
   }
 }
 
+// The nearest integer of a product that is not rounded before.
+int nearest_product(float a, float b) {
+  return static_cast<int>(std::nearbyint(static_cast<double>(a) * static_cast<double>(b)));
+}
+
 void expect_quantized(const QuantizedRow& layout, const std::vector<std::byte>& bytes, const std::vector<float>& x, int64_t rows) {
   ASSERT_EQ(static_cast<int64_t>(bytes.size()), rows * layout.bytes());
   for (int64_t row = 0; row < rows; ++row) {
@@ -85,7 +90,7 @@ void expect_quantized(const QuantizedRow& layout, const std::vector<std::byte>& 
       ASSERT_EQ(scale, peak / 127);
       for (int k = 0; k < kRowGroup; ++k) {
         const int code = read_at<int8_t>(bytes, layout.code_index(Expr(row), Expr(group * kRowGroup + k)));
-        ASSERT_EQ(code, peak > 0 ? static_cast<int>(std::nearbyint(values[k] * (127 / peak))) : 0);
+        ASSERT_EQ(code, peak > 0 ? nearest_product(values[k], 127 / peak) : 0);
         ASSERT_GE(code, -127);
         ASSERT_LE(std::fabs(static_cast<double>(values[k]) - static_cast<double>(code) * scale), 0.5001 * scale);
       }
