@@ -7,6 +7,8 @@
 namespace hearth {
 namespace {
 
+constexpr int64_t kLineBytes = 64;       // of a cache; a smaller one is asked for twice, which is harmless
+
 // What is done with the sums of one row, or of each of a pair: two f32 are one i64, first the lower half.
 Stmt finish_rows(Emit& emit, const ContractionAt& at,
                  const std::function<Stmt(const Expr& t, const Expr& sum)>& finish) {
@@ -20,6 +22,14 @@ Stmt finish_rows(Emit& emit, const ContractionAt& at,
 }
 
 }  // namespace
+
+Stmt ask_for_next_panel(const WeightView& weight, const ContractionAt& at, const Expr& step, int64_t steps) {
+  const int64_t lines = (weight.panel_bytes + kLineBytes - 1) / kLineBytes, share = (lines + steps - 1) / steps;
+  const Expr first = (at.panel + Expr(1)) * Expr(weight.panel_bytes) + step * Expr(share * kLineBytes);
+  std::vector<Stmt> asked;
+  for (int64_t i = 0; i < share; ++i) asked.push_back(prefetch(weight.bytes, first + Expr(i * kLineBytes)));
+  return block(std::move(asked));
+}
 
 Result<TensorType> product_shape(const Node& node, std::span<const TensorType> args,
                                  const std::function<int64_t(int64_t columns)>& row_bytes) {

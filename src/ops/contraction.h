@@ -25,6 +25,10 @@ struct ManyRows {
   std::function<Stmt(const ContractionAt&)> products;
 };
 
+// Asks memory for share `step` of `steps` of the panel after at.panel: while rows read a strip, nothing else would be on
+// its way.
+Stmt ask_for_next_panel(const WeightView& weight, const ContractionAt& at, const Expr& step, int64_t steps);
+
 // (rows quantized from K columns, w [columns, K]) -> f32 [rows, columns]; row_bytes(K): of such a row.
 Result<TensorType> product_shape(const Node& node, std::span<const TensorType> args,
                                  const std::function<int64_t(int64_t columns)>& row_bytes);

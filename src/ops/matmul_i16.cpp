@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/set.h"
 #include "ops/contraction.h"
+#include "ops/nearest.h"
 #include "ops/rows_i16.h"
 
 HEARTH_SET_MEMBER(op, matmul_i16)
@@ -18,7 +19,7 @@ namespace hearth::op_set {
 namespace {
 
 constexpr int kPairs = kGroupI16 / 2;
-constexpr int64_t kStripRows = 16;              // making codes once pays from here on
+constexpr int64_t kStripRows = 9;              // making codes once pays from here on
 constexpr int64_t kMostStripBytes = 512 << 10;  // what a core's cache holds
 const Type kF32{DType::f32, 1};
 const Type kI32{DType::i32, 1};
@@ -33,10 +34,7 @@ struct Group {
   Expr scale;               // u32
 };
 
-// Adding 1.5 * 2^23 leaves the nearest integer in the low bits.
-Expr rounded(const Expr& value, const Expr& factor) {
-  return bitcast(kWord, fma(bitcast(kF32, value), factor, constant(kF32, 12582912.0)));
-}
+Expr rounded(const Expr& value, const Expr& factor) { return nearest_bits(bitcast(kF32, value), factor); }
 
 // `body` where the group's codes and scale are known. Exponents count as no less than kLeastExponentI16, so that the
 // scale times that of any row is a normal number.
@@ -117,12 +115,14 @@ ManyRows by_strip(Emit& emit, const WeightView& weight, Buffer x, const RowI16& 
     });
     return alloc(codes, alloc(scales, block({loop(g, groups, LoopKind::serial, fill), rows})));
   };
-  many.products = [=, &emit](const ContractionAt& at) {
+  many.products = [=, &emit, &weight](const ContractionAt& at) {
     const std::string g = emit.fresh("g");
     Group group{{}, load(scales, var(g))};
     for (int i = 0; i < kPairs; ++i)
       group.codes.push_back(bitcast(kPair, load(codes, var(g) * Expr(kPairs) + Expr(i))));
-    return loop(g, groups, LoopKind::serial, group_products(emit, x, layout, group, var(g), at));
+    return loop(g, groups, LoopKind::serial,
+                block({ask_for_next_panel(weight, at, var(g), layout.columns / kGroupI16),
+                       group_products(emit, x, layout, group, var(g), at)}));
   };
   return many;
 }

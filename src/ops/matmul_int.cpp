@@ -209,7 +209,9 @@ Stmt strip_products(Emit& emit, const WeightView& weight, Buffer x, const Quanti
     if (weight.offset) group.offset = load(strip.offsets, number);
     groups.push_back(group);
   }
-  return loop(g, Expr(layout.columns / kRowGroup), LoopKind::serial, group_products(emit, x, layout, groups, at));
+  const int64_t steps = layout.columns / kRowGroup;
+  return loop(g, Expr(steps), LoopKind::serial,
+              block({ask_for_next_panel(weight, at, var(g), steps), group_products(emit, x, layout, groups, at)}));
 }
 
 Stmt direct_products(Emit& emit, const WeightView& weight, Buffer x, const QuantizedRow& layout,

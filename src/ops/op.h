@@ -47,6 +47,8 @@ struct WeightView {
   std::function<Expr(const At&, int lanes)> code;        // u8 or i8; empty: no integer view
   std::function<Expr(const At&)> scale, offset;          // f32; offset empty: none
   int code_min = 0, code_max = 0, zero = 0;
+  Buffer bytes;                          // where all panels lie, one after the other
+  int64_t panel_bytes = 0;
 };
 
 // What lowering offers to an op's loops.

@@ -55,6 +55,9 @@ class Jam {
         varies_.locals[stmt->buffer] = all;
         return alloc(all, run(stmt->children[0]));
       }
+      case StmtKind::prefetch:
+        CHECK(!varies_(stmt->args[0]), "a prefetch for each row");
+        return stmt;
       default: CHECK(false, "a statement that cannot be jammed"); return stmt;
     }
   }

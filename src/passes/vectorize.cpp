@@ -39,6 +39,9 @@ class Vectorizer {
         varies_.locals[stmt->buffer] = wide;
         return alloc(wide, run(stmt->children[0]));
       }
+      case StmtKind::prefetch:
+        CHECK(!varies_(stmt->args[0]), "a prefetch for each lane");
+        return stmt;
       default: CHECK(false, "a statement that cannot be vectorized"); return stmt;
     }
   }

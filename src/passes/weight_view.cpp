@@ -39,6 +39,8 @@ WeightView weight_view(const Node& node, Buffer bytes) {
   view.panel_rows = layout.rows;
   view.word = layout.word;
   view.block = storage.block;
+  view.bytes = bytes;
+  view.panel_bytes = node.integer("columns") / storage.block * storage.block_bytes * layout.rows;
   if (!scheme) return view;
   view.axes = scheme->axes;
   view.value = [=](const WeightView::At& at, int lanes) { return decode(*scheme, fields(at), at.axes, lanes); };
