@@ -191,14 +191,26 @@ Stmt tile(const Target& target, const Stmt& stmt, const std::vector<int>& every_
   return block(std::move(parts));
 }
 
-Stmt only_row(const Target& target, const Stmt& stmt) {
-  if (rows_of(stmt->args[0]).each > 1) return block({});
-  return Jam(target, stmt->name, {Expr(0)}).run(stmt->children[0]);
-}
-
 Stmt replace_independent(const Stmt& root, const std::function<Stmt(const Stmt&)>& change) {
   return rewrite(root, {}, [&](const Stmt& stmt) {
     return stmt->kind == StmtKind::loop && stmt->loop == LoopKind::independent ? change(stmt) : stmt;
+  });
+}
+
+// What is left where `size` is 1: the conditions that hold, and the loops that run.
+Stmt where_one(const Target& target, const std::vector<int>& factors, const Stmt& root, const std::string& size) {
+  const auto known = [&](const Expr& whole) {
+    return rewrite(whole, [&](const Expr& e) { return e->kind == ExprKind::size && e->name == size ? Expr(1) : e; });
+  };
+  const Stmt some = rewrite(root, known, [](const Stmt& stmt) -> Stmt {
+    if (stmt->kind != StmtKind::when || stmt->args[0]->kind != ExprKind::constant) return stmt;
+    if (stmt->args[0]->integer != 0) return stmt->children[0];
+    return stmt->children.size() > 1 ? stmt->children[1] : nullptr;
+  });
+  return replace_independent(some, [&](const Stmt& stmt) {
+    const Expr& extent = stmt->args[0];
+    if (extent->kind != ExprKind::constant || extent->integer > 1) return tile(target, stmt, factors);
+    return extent->integer < 1 ? nullptr : Jam(target, stmt->name, {Expr(0)}).run(stmt->children[0]);
   });
 }
 
@@ -230,8 +242,7 @@ Program tile_rows(const Program& program, const Target& target) {
     if (!size.empty()) {
       Kernel one = kernel;
       one.name += "_one_row";
-      one.body = replace_independent(
-          kernel.body, [&](const Stmt& stmt) { return row_size(stmt) == size ? only_row(target, stmt) : tile(target, stmt, factors); });
+      one.body = where_one(target, factors, kernel.body, size);
       variants[kernel.name].push_back({one.name, Dim::size(size), 1, 1});
       result.kernels.push_back(std::move(one));
     }
