@@ -26,8 +26,9 @@ struct ManyRows {
 };
 
 // Asks memory for share `step` of `steps` of the panel after at.panel: while rows read a strip, nothing else would be on
-// its way.
+// its way. And, while the strip is filled, for what comes 8 KiB later.
 Stmt ask_for_next_panel(const WeightView& weight, const ContractionAt& at, const Expr& step, int64_t steps);
+Stmt ask_for_soon(const WeightView& weight, const ContractionAt& at, const Expr& step, int64_t steps);
 
 // (rows quantized from K columns, w [columns, K]) -> f32 [rows, columns]; row_bytes(K): of such a row.
 Result<TensorType> product_shape(const Node& node, std::span<const TensorType> args,

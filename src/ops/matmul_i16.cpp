@@ -107,7 +107,7 @@ ManyRows by_strip(Emit& emit, const WeightView& weight, Buffer x, const RowI16& 
   many.around = [=, &emit, &weight](const ContractionAt& at, Stmt rows) {
     const std::string g = emit.fresh("g");
     const Stmt fill = with_codes(emit, weight, group_at(at, var(g)), [&](const Group& group) {
-      std::vector<Stmt> steps{store(scales, var(g), group.scale)};
+      std::vector<Stmt> steps{ask_for_soon(weight, at, var(g), layout.columns / kGroupI16), store(scales, var(g), group.scale)};
       for (int i = 0; i < kPairs; ++i)
         steps.push_back(
             store(codes, var(g) * Expr(kPairs) + Expr(i), bitcast(kWord, group.codes[static_cast<size_t>(i)])));
