@@ -90,7 +90,7 @@ struct HttpOptions {
   std::chrono::milliseconds stall_time{30'000};  // a write that makes no progress
   // A stream's pieces go out together at the clock's multiples of this, so that fast models do not wake clients for every
   // token; the first piece, the end and slower streams do not wait. 0: each at once.
-  std::chrono::milliseconds gather_time{5};
+  std::chrono::milliseconds gather_time{10};
 
   // Against DNS rebinding: a page of a stranger's site may resolve its own name to 127.0.0.1, but must say it in Host.
   HostCheck host_check = HostCheck::on_loopback;
