@@ -2,13 +2,13 @@
 #include "api/describe.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "artifact/formula.h"
 #include "bake/probe.h"
+#include "base/memory.h"
 #include "targets/target.h"
 
 namespace hearth {
@@ -111,12 +111,6 @@ std::string line_of(const char* path, const std::string& key) {
   return "";
 }
 
-int64_t kibibytes_of(const std::string& text) {
-  int64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
-}
-
 Json describe_cache(const std::string& folder) {
   int64_t files = 0, bytes = 0;
   std::error_code failed;
@@ -178,8 +172,8 @@ Result<Json> describe_machine(const std::string& cache) {
   Json json;
   json["cpu"] = line_of("/proc/cpuinfo", "model name");
   json["cores"] = std::thread::hardware_concurrency();
-  json["memory_bytes"] = kibibytes_of(line_of("/proc/meminfo", "MemTotal")) * 1024;
-  json["memory_free_bytes"] = kibibytes_of(line_of("/proc/meminfo", "MemAvailable")) * 1024;
+  json["memory_bytes"] = machine_memory();
+  json["memory_free_bytes"] = available_memory();
   Json targets = Json::array();
   for (const std::string& name : target_names()) {
     TRY(const Target target, find_target(name));
