@@ -89,7 +89,7 @@ int hearth_step_times(hearth_model* model, const char* request_json, char** json
 int hearth_doctor(const char* options_json, char** json);
 
 /* A server: OpenAI's and Anthropic's APIs and a chat page, over any number of models. options: {"models": [{as hearth_open, and "id",
- * "sequences" (at work at once), "waiting" (more are refused), "kv_bytes"}], "host", "port" (0: any), "api_key", "page",
+ * "sequences" (at work at once), "waiting" (more are refused), "kv_bytes" or "pages"}], "host", "port" (0: any), "api_key", "page",
  * "cors": [origins], "allowed_hosts": [names], "memory_bytes" (for all models), "idle_s" (then a model is unloaded), "body_bytes",
  * "connections", "access_log" (path, "-": stderr), "grace_s"}. Opening binds the port and loads the first model, the others are
  * loaded when asked for. run() serves until stop(), which any thread may call; running answers get grace_s to end, a second stop()

@@ -51,6 +51,8 @@ Result<ServeModel> read_model(const OrderedJson& json) {
   TRY(engine.sequences, options.integer("sequences", engine.sequences, {1, 256}));
   TRY(engine.waiting, options.integer("waiting", engine.waiting, {1, 1 << 20}));
   TRY(const int64_t kv_bytes, options.integer("kv_bytes", 0, {0, kMostBytes}));
+  if (kv_bytes > 0 && engine.pages > 0)
+    return error("serve: '{}': got 'kv_bytes' {} and 'pages' {}, want one of them", read.id, kv_bytes, engine.pages);
   read.kv_bytes = static_cast<uint64_t>(kv_bytes);
   return read;
 }
@@ -77,6 +79,10 @@ Result<uint64_t> page_bytes(const Interface& interface) {
 Result<int64_t> pages_for(const Interface& interface, const ServeModel& model) {
   TRY(const uint64_t bytes, page_bytes(interface));
   const auto per_context = static_cast<uint64_t>(pages_of_context(interface, model.model.engine));
+  if (const auto asked = static_cast<uint64_t>(model.model.engine.pages); asked > 0) {
+    if (asked >= per_context) return model.model.engine.pages;
+    return error("serve: '{}': got {} KV 'pages', one context needs {}", model.id, asked, per_context);
+  }
   const uint64_t budget = model.kv_bytes > 0 ? model.kv_bytes : machine_memory() / 4;
   const uint64_t afforded = bytes == 0 ? per_context : budget / bytes;
   if (model.kv_bytes > 0 && afforded < per_context) {

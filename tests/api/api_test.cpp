@@ -60,6 +60,19 @@ TEST(Api, names_what_is_wrong_with_options) {
   expect_line(hearth_last_error(), "NULL");
 }
 
+TEST(Api, serves_the_pages_that_were_asked_for_or_says_why_not) {
+  Cache cache;
+  const auto serve_error = [&](const Json& more) {
+    Json model = Json::parse(options_for(kEmber, cache));
+    model.update(more);
+    const auto server = hearth::api::Server::open(Json{{"models", {model}}, {"port", 0}}.dump());
+    return server ? "" : server.error;
+  };
+  expect_line(serve_error({{"pages", 20}, {"kv_bytes", 1 << 30}}), "'kv_bytes' 1073741824 and 'pages' 20, want one of them");
+  expect_line(serve_error({{"pages", 15}}), "got 15 KV 'pages', one context needs 16");
+  EXPECT_EQ(serve_error({{"pages", 16}}), "");
+}
+
 TEST(Api, tokenizes_without_weights) {
   auto answer = hearth::api::tokenizer_call(kEmber, R"({"text": "Hello world", "specials": false})");
   ASSERT_TRUE(answer) << answer.error;
