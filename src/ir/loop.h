@@ -175,6 +175,8 @@ Stmt loop(std::string var, Expr extent, LoopKind kind, Stmt body);
 Stmt let(std::string var, Expr value, Stmt body);
 Stmt store(Buffer buffer, Expr index, Expr value, Expr mask = {});             // index counts elements of value's type
 Stmt prefetch(Buffer buffer, Expr index);            // index counts elements of the buffer's type
+// What prefetches go by: a line of a cache (a smaller one is asked for twice, which is harmless), how far ahead of a stream.
+inline constexpr int64_t kLineBytes = 64, kAheadBytes = 8192;
 Stmt when(Expr condition, Stmt then, Stmt otherwise = nullptr);
 Stmt alloc(Buffer buffer, Stmt body);
 

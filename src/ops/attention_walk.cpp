@@ -16,7 +16,6 @@ constexpr double kLowest = -1e30;                // a finite minus infinity: no 
 constexpr int kTileRows = 16;                    // rows that walk together, about
 constexpr int kUnroll = 8;
 constexpr int kPagesAhead = kColumns;            // what is asked for before it is read
-constexpr int kLineBytes = 64;                   // of a cache
 
 // The buffers of a walk and where in it we are.
 struct Walk {

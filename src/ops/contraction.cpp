@@ -7,9 +7,6 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kLineBytes = 64;       // of a cache; a smaller one is asked for twice, which is harmless
-constexpr int64_t kAhead = 8192;         // bytes
-
 // Asks for share `step` of `steps` of as many bytes as a panel has, from byte `from` on.
 Stmt ask_from(const WeightView& weight, const Expr& from, const Expr& step, int64_t steps) {
   const int64_t lines = (weight.panel_bytes + kLineBytes - 1) / kLineBytes, share = (lines + steps - 1) / steps;
@@ -38,7 +35,7 @@ Stmt ask_for_next_panel(const WeightView& weight, const ContractionAt& at, const
 }
 
 Stmt ask_for_soon(const WeightView& weight, const ContractionAt& at, const Expr& step, int64_t steps) {
-  return ask_from(weight, at.panel * Expr(weight.panel_bytes) + Expr(kAhead), step, steps);
+  return ask_from(weight, at.panel * Expr(weight.panel_bytes) + Expr(kAheadBytes), step, steps);
 }
 
 Result<TensorType> product_shape(const Node& node, std::span<const TensorType> args,

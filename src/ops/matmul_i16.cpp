@@ -19,7 +19,7 @@ namespace hearth::op_set {
 namespace {
 
 constexpr int kPairs = kGroupI16 / 2;
-constexpr int64_t kStripRows = 9;              // making codes once pays from here on
+constexpr int64_t kStripRows = 9;               // making codes once pays from here on
 constexpr int64_t kMostStripBytes = 512 << 10;  // what a core's cache holds
 const Type kF32{DType::f32, 1};
 const Type kI32{DType::i32, 1};

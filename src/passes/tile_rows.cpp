@@ -19,8 +19,6 @@
 namespace hearth {
 namespace {
 
-constexpr int64_t kAhead = 8192;         // bytes
-constexpr int64_t kLineBytes = 64;       // of a cache; a smaller one is asked for twice, which is harmless
 constexpr int64_t kWorthAsking = 32;     // bytes: smaller reads lie among larger ones
 
 // Runs `rows.size()` iterations of a loop body side by side; rows[i] is the loop variable's value in copy i.
@@ -143,7 +141,7 @@ class Jam {
       const int64_t width = bytes_of(e->type.dtype), bytes = width * e->type.lanes, unit = bytes_of(e->buffer->dtype);
       if (bytes < kWorthAsking || width % unit != 0 || !asked_.insert(e->buffer->name + print(e->args[0])).second) return e;
       const Expr first = e->args[0] * Expr(width / unit);
-      for (int64_t at = 0; at < bytes; at += kLineBytes) asked.push_back(prefetch(e->buffer, first + Expr((kAhead + at) / unit)));
+      for (int64_t at = 0; at < bytes; at += kLineBytes) asked.push_back(prefetch(e->buffer, first + Expr((kAheadBytes + at) / unit)));
       return e;
     });
     return asked;
