@@ -4,73 +4,25 @@
 //
 // Nothing is copied unless logits must be changed. Top-k looks at candidates only: a bound that at least k logits reach
 // comes from the largest of some columns. Without top-k one pass weighs all; top-p then drops what all together cannot
-// reach its tail. Weights are products and sums of floats in a fixed order; this file is compiled without fused
+// reach its tail. Weights (weights.h) are products and sums of floats in a fixed order; this file is compiled without fused
 // multiply-add.
 #include "engine/sampler.h"
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
 
 #include "engine/scan.h"
+#include "engine/weights.h"
 
 namespace hearth {
 namespace {
 
-constexpr size_t kBlock = 4 * kLanes;                       // tokens whose weights are summed together
-constexpr int kWeightBits = 30;
 constexpr int kBuckets = 256;
 constexpr float kBucketsPerNat = 8.0f;
 constexpr float kLog2e = 1.44269504f;
-
-// 2^30 * 2^(-distance * scale), rounded; `scale` is log2(e) / temperature. What is no number weighs nothing.
-void weigh(const float* distances, float scale, uint32_t* weights) {
-  for (size_t lane = 0; lane < kLanes; ++lane) {
-    const float product = distances[lane] * scale;
-    const float power = product < 40.0f ? product : 40.0f;  // nothing is left behind 2^-31
-    const auto whole = static_cast<int32_t>(power);
-    const float t = (power - static_cast<float>(whole) - 0.5f) * -0.693147181f;
-    // 2^-0.5 * e^t, |t| < 0.35
-    const float series =
-        1 + t * (1 + t * (0.5f + t * (0.166666667f + t * (0.0416666667f + t * (0.00833333333f + t * 0.00138888889f)))));
-    const float unit = std::bit_cast<float>((127 + kWeightBits - whole) << 23);
-    weights[lane] = static_cast<uint32_t>(static_cast<int32_t>(series * 0.707106781f * unit + 0.5f));
-  }
-}
-
-// How far logits are below the best.
-void measure(const float* logits, float best, float* distances) {
-  for (size_t lane = 0; lane < kLanes; ++lane) distances[lane] = best - (kMost < logits[lane] ? kMost : logits[lane]);
-}
-
-// Calls body(first, count, distances, weights) for runs of up to kBlock tokens.
-template <class Body>
-void each_block(std::span<const float> logits, float best, float scale, const Body& body) {
-  std::array<float, kBlock> distances;
-  std::array<uint32_t, kBlock> weights;
-  for (size_t first = 0; first < logits.size(); first += kBlock) {
-    const size_t count = std::min(kBlock, logits.size() - first);
-    if (count < kBlock) {
-      std::array<float, kBlock> rest;
-      rest.fill(kForbidden);
-      std::copy_n(logits.begin() + static_cast<ptrdiff_t>(first), count, rest.begin());
-      for (size_t i = 0; i < kBlock; i += kLanes) measure(rest.data() + i, best, distances.data() + i);
-    } else {
-      for (size_t i = 0; i < kBlock; i += kLanes) measure(logits.data() + first + i, best, distances.data() + i);
-    }
-    for (size_t i = 0; i < kBlock; i += kLanes) weigh(distances.data() + i, scale, weights.data() + i);
-    body(first, count, distances, weights);
-  }
-}
-
-uint64_t sum_of(const std::array<uint32_t, kBlock>& weights) {
-  uint64_t sum = 0;  // a block of 64 weights of 2^30 needs 36 bits
-  for (const uint32_t weight : weights) sum += weight;
-  return sum;
-}
 
 int bucket_of(float distance) {
   const float scaled = distance * kBucketsPerNat;
@@ -265,9 +217,7 @@ void Sampler::gather(std::span<const float> logits, float best, float least) {
 
 // Draws from all: sums of blocks first, then the block in which the draw falls.
 int32_t Sampler::draw_from_all(std::span<const float> logits, float best, float scale, uint64_t random) {
-  sums_.clear();
-  each_block(logits, best, scale,
-             [&](size_t, size_t, const auto&, const auto& weights) { sums_.push_back(sum_of(weights)); });
+  sum_blocks(logits, best, scale, sums_);
   const uint64_t total = std::accumulate(sums_.begin(), sums_.end(), uint64_t{0});
   auto draw = static_cast<uint64_t>((static_cast<unsigned __int128>(random) * total) >> 64);
   size_t block = 0;
@@ -293,8 +243,8 @@ void Sampler::choose_candidates(std::span<const float> logits, float best, bool 
     if (k < ids_.size()) cut(k, nullptr);
   } else if (top_p < 1) {
     // Tokens lighter than the tail's share of one token cannot, all together, weigh more than the tail.
-    each_block(logits, best, kLog2e,
-               [&](size_t, size_t, const auto&, const auto& weights) { total += sum_of(weights); });
+    sum_blocks(logits, best, kLog2e, sums_);
+    total = std::accumulate(sums_.begin(), sums_.end(), uint64_t{0});
     const double light =
         (1.0 - static_cast<double>(top_p)) * static_cast<double>(total) / static_cast<double>(logits.size());
     const double reach = (kWeightBits - std::log2(std::max(light * 0.99, 0.4))) * 0.6931472 + 0.01;
