@@ -2,7 +2,8 @@
 //
 // Same prompts, same lengths, rounds taken in turns, medians over rounds: tokens a second of all clients together, and the
 // time to the first token (p50, p95 over requests). Without --llama-server only Hearth is measured. --system measures the
-// second request's time to first token behind a long system prompt instead. Node alone, no packages.
+// second request's time to first token behind a long system prompt instead. --chat asks as apps do: a chat, sampled at 0.8. Node alone,
+// no packages.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
@@ -19,6 +20,7 @@ const { values: flags } = parseArgs({
     threads: { type: 'string', default: '4' },
     context: { type: 'string', default: '1024' },
     system: { type: 'boolean', default: false },
+    chat: { type: 'boolean', default: false },
     'hearth-flags': { type: 'string', default: '' },
     'llama-flags': { type: 'string', default: '' },
   },
@@ -65,6 +67,14 @@ function job(round, i) {
   return [id(round), id(i), ...Array.from({ length: 14 + 14 * [0, 3, 1, 2][i % 4] }, (_, k) => id(k))];
 }
 
+const heroes = ['a fox', 'the sea', 'an old king', 'a clockmaker', 'two brothers', 'a lighthouse', 'winter', 'a lost letter'];
+
+function chat(client, number) {
+  const content = `Tell me story number ${number} about ${heroes[number % 8]} and ${heroes[(number * 5 + 3) % 8]}.`;
+  return client.ask('/v1/chat/completions', { messages: [{ role: 'user', content }], temperature: 0.8, top_p: 1, seed: number, ignore_eos: true,
+    max_tokens: tokens, stream: true, stream_options: { include_usage: true } });
+}
+
 // As each server likes it best: llama.cpp's own endpoint, OpenAI's of Hearth.
 function ask(server, client, prompt, most = tokens) {
   const common = { prompt, temperature: 0, ignore_eos: true, stream: true };
@@ -79,7 +89,10 @@ async function measure(server, clients, round) {
   const used = process.cpuUsage();
   await Promise.all(Array.from({ length: clients }, async (_, i) => {
     const client = new RawClient(server.url);
-    for (let k = 0; k < 2; ++k) answers.push(await ask(server, client, job(round * 1000 + clients, i * 2 + k)));
+    for (let k = 0; k < 2; ++k) {
+      const number = i * 2 + k;
+      answers.push(await (flags.chat ? chat(client, (round * 1000 + clients) * 1000 + number) : ask(server, client, job(round * 1000 + clients, number))));
+    }
     client.close();
   }));
   const seconds = (performance.now() - begun) / 1000;
