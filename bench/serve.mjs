@@ -90,8 +90,8 @@ async function measure(server, clients, round) {
   await Promise.all(Array.from({ length: clients }, async (_, i) => {
     const client = new RawClient(server.url);
     for (let k = 0; k < 2; ++k) {
-      const number = i * 2 + k;
-      answers.push(await (flags.chat ? chat(client, (round * 1000 + clients) * 1000 + number) : ask(server, client, job(round * 1000 + clients, number))));
+      const block = round * 1000 + clients, number = i * 2 + k;
+      answers.push(await (flags.chat ? chat(client, block * 1000 + number) : ask(server, client, job(block, number))));
     }
     client.close();
   }));

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ops/ask.h"
 #include "ops/shapes.h"
 
 namespace hearth {
@@ -88,11 +89,7 @@ Stmt with_soon(const Walk& w, const Expr& number, const std::function<Stmt(const
 Stmt ask(const Walk& w, KvPart part, const Soon& soon, const Expr& step, int64_t steps) {
   const KvPages pages = pages_of(w.emit, w.node, w.s, part);
   const Buffer state = w.emit.buffer(w.node.args[part == KvPart::key ? 1 : 2], Access::read);
-  const int64_t lines = (pages.head_bytes() + kLineBytes - 1) / kLineBytes, share = (lines + steps - 1) / steps;
-  const Expr first = pages.index(soon.place, soon.head, Expr(0), Expr(0)), line(kLineBytes / bytes_of(pages.dtype));
-  std::vector<Stmt> asked;
-  for (int64_t i = 0; i < share; ++i) asked.push_back(prefetch(state, first + (step * Expr(share) + Expr(i)) * line));
-  return block(asked);
+  return ask_for_share(state, pages.index(soon.place, soon.head, Expr(0), Expr(0)), pages.head_bytes(), step, steps);
 }
 
 // scores[row][16 column ..] = scale * q[row] . k[slot], for `count` rows from `base`; dots stay in registers.

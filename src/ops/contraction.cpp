@@ -2,19 +2,11 @@
 #include "ops/contraction.h"
 
 #include "base/check.h"
+#include "ops/ask.h"
 #include "ops/shapes.h"
 
 namespace hearth {
 namespace {
-
-// Asks for share `step` of `steps` of as many bytes as a panel has, from byte `from` on.
-Stmt ask_from(const WeightView& weight, const Expr& from, const Expr& step, int64_t steps) {
-  const int64_t lines = (weight.panel_bytes + kLineBytes - 1) / kLineBytes, share = (lines + steps - 1) / steps;
-  std::vector<Stmt> asked;
-  for (int64_t i = 0; i < share; ++i)
-    asked.push_back(prefetch(weight.bytes, from + (step * Expr(share) + Expr(i)) * Expr(kLineBytes)));
-  return block(std::move(asked));
-}
 
 // What is done with the sums of one row, or of each of a pair: two f32 are one i64, first the lower half.
 Stmt finish_rows(Emit& emit, const ContractionAt& at,
@@ -31,11 +23,12 @@ Stmt finish_rows(Emit& emit, const ContractionAt& at,
 }  // namespace
 
 Stmt ask_for_next_panel(const WeightView& weight, const ContractionAt& at, const Expr& step, int64_t steps) {
-  return ask_from(weight, (at.panel + Expr(1)) * Expr(weight.panel_bytes), step, steps);
+  return ask_for_share(weight.bytes, (at.panel + Expr(1)) * Expr(weight.panel_bytes), weight.panel_bytes, step, steps);
 }
 
 Stmt ask_for_soon(const WeightView& weight, const ContractionAt& at, const Expr& step, int64_t steps) {
-  return ask_from(weight, at.panel * Expr(weight.panel_bytes) + Expr(kAheadBytes), step, steps);
+  const Expr first = at.panel * Expr(weight.panel_bytes) + Expr(kAheadBytes);
+  return ask_for_share(weight.bytes, first, weight.panel_bytes, step, steps);
 }
 
 Result<TensorType> product_shape(const Node& node, std::span<const TensorType> args,
